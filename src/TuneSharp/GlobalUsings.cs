@@ -1,0 +1,4 @@
+// TorchSharp.Modules also has a TransformerDecoder: that namespace is never imported, only these names are.
+global using TorchSharp;
+global using Parameter = TorchSharp.Modules.Parameter;
+global using static TorchSharp.torch;
