@@ -1,0 +1,175 @@
+using System.Globalization;
+
+namespace TuneSharp.Checkpointing;
+
+/// <summary>How the rows (first dimension) of a weight are reordered between a file and the model.</summary>
+/// <param name="ToModel">From the file's order to the model's; returns a new tensor or a view.</param>
+/// <param name="ToFile">The inverse.</param>
+public sealed record RowOrder(Func<Tensor, Tensor> ToModel, Func<Tensor, Tensor> ToFile)
+{
+    /// <summary>Hugging Face's half-split rotary layout in the file, Meta's interleaved pairs in the model.</summary>
+    /// <remarks>
+    /// Within each head, file rows (0 … H/2−1, H/2 … H−1) are the first and second members of the pairs; the model holds the
+    /// pairs side by side. Works on anything whose rows are a projection's outputs: weight, bias, LoRA B, DoRA magnitude.
+    /// </remarks>
+    /// <param name="numHeads">Heads in the projection's output.</param>
+    public static RowOrder InterleavedPairs(long numHeads) => new(
+        w => Regroup(w, numHeads, 2, w.shape[0] / numHeads / 2),
+        w => Regroup(w, numHeads, w.shape[0] / numHeads / 2, 2));
+
+    private static Tensor Regroup(Tensor w, long heads, long outer, long inner)
+    {
+        long[] shape = w.shape;
+        return w.reshape([heads, outer, inner, .. shape[1..]]).transpose(1, 2).reshape(shape);
+    }
+}
+
+/// <summary>One line of a family's weight table.</summary>
+/// <param name="File">Module or tensor name in the file, <c>{}</c> for the layer number, without <c>.weight</c> or <c>.bias</c>.</param>
+/// <param name="Model">Our name for it; null when the tensor is known and dropped.</param>
+/// <param name="Rows">Reordering, or null.</param>
+/// <param name="WeightName">Last part of our name when the file says <c>weight</c>: <c>scale</c> for norms.</param>
+public sealed record WeightRule(string File, string? Model, RowOrder? Rows = null, string WeightName = "weight");
+
+/// <summary>A name in the other naming, with the reordering that goes with it.</summary>
+/// <param name="Name">The name.</param>
+/// <param name="Transform">To the other side's row order; null when the rows keep theirs.</param>
+public readonly record struct MappedName(string Name, Func<Tensor, Tensor>? Transform)
+{
+    /// <summary>The tensor in the other side's row order: itself where nothing changes.</summary>
+    /// <param name="t">The tensor.</param>
+    public Tensor Apply(Tensor t) => Transform is null ? t : Transform(t);
+}
+
+/// <summary>A family's table between Hugging Face's weight names and ours (torchtune's), used in both directions.</summary>
+/// <remarks>
+/// The same table serves weights, biases, gradients and adapters: <c>lora_A</c>/<c>lora_B</c>/<c>lora_magnitude_vector</c> of a
+/// module follow the module's own line. Names that no line knows give null: the caller says so to the user.
+/// </remarks>
+public sealed class WeightMap
+{
+    private const string PeftPrefix = "base_model.model.";
+
+    private readonly Dictionary<string, WeightRule> _byFile;
+    private readonly Dictionary<string, WeightRule> _byModel;
+
+    /// <summary>Creates a map.</summary>
+    /// <param name="rules">The lines.</param>
+    public WeightMap(params IEnumerable<WeightRule> rules)
+    {
+        Rules = [.. rules];
+        _byFile = Rules.ToDictionary(r => r.File, StringComparer.Ordinal);
+        _byModel = Rules.Where(r => r.Model is not null).ToDictionary(r => r.Model!, StringComparer.Ordinal);
+    }
+
+    /// <summary>The lines.</summary>
+    public IReadOnlyList<WeightRule> Rules { get; }
+
+    /// <summary>True for a name that the family knows and drops (a stored rotary table, say).</summary>
+    /// <param name="fileName">Tensor name in the file.</param>
+    public bool IsDropped(string fileName)
+    {
+        (string pattern, _) = Number(fileName);
+        return _byFile.TryGetValue(pattern, out WeightRule? whole) ? whole.Model is null
+            : _byFile.TryGetValue(Stem(pattern).Stem, out WeightRule? rule) && rule.Model is null;
+    }
+
+    /// <summary>Our name of a Hugging Face or PEFT tensor; null when the family does not know it or drops it.</summary>
+    /// <param name="fileName">As in <c>model.layers.3.self_attn.q_proj.weight</c> or <c>base_model.model.….lora_A.weight</c>.</param>
+    public MappedName? ToModel(string fileName)
+    {
+        bool adapter = fileName.StartsWith(PeftPrefix, StringComparison.Ordinal);
+        string name = adapter ? fileName[PeftPrefix.Length..] : fileName;
+        (string pattern, string? layer) = Number(name);
+        (string stem, string tail) = Stem(pattern);
+        if (!_byFile.TryGetValue(stem, out WeightRule? rule) || rule.Model is null)
+        {
+            return null;
+        }
+
+        (string Tail, bool Rows)? ours = tail switch
+        {
+            "weight" => (rule.WeightName, true),
+            "base_layer.weight" => (rule.WeightName, true),
+            "bias" => ("bias", true),
+            "lora_A.weight" or "lora_A.default.weight" => ("lora_a.weight", false),
+            "lora_B.weight" or "lora_B.default.weight" => ("lora_b.weight", true),
+            "lora_magnitude_vector" or "lora_magnitude_vector.weight" or "lora_magnitude_vector.default.weight" => ("magnitude", true),
+            _ => null,
+        };
+        return ours is { } o
+            ? new MappedName(Fill($"{rule.Model}.{o.Tail}", layer), o.Rows ? rule.Rows?.ToModel : null)
+            : null;
+    }
+
+    /// <summary>Hugging Face's name of one of our tensors (PEFT's for <c>lora_a</c>, <c>lora_b</c>, <c>magnitude</c>); null when unknown.</summary>
+    /// <param name="modelName">As in <c>layers.3.attn.q_proj.weight</c>.</param>
+    public MappedName? ToFile(string modelName)
+    {
+        (string pattern, string? layer) = Number(modelName);
+        foreach ((string ours, string theirs, bool rows, bool adapter) in Tails)
+        {
+            if (!pattern.EndsWith("." + ours, StringComparison.Ordinal)
+                || !_byModel.TryGetValue(pattern[..^(ours.Length + 1)], out WeightRule? rule)
+                || (theirs == "weight" && rule.WeightName != ours))
+            {
+                continue;
+            }
+
+            string name = Fill($"{rule.File}.{theirs}", layer);
+            return new MappedName(adapter ? PeftPrefix + name : name, rows ? rule.Rows?.ToFile : null);
+        }
+
+        return null;
+    }
+
+    private static readonly (string Ours, string Theirs, bool Rows, bool Adapter)[] Tails =
+    [
+        ("lora_a.weight", "lora_A.weight", false, true),
+        ("lora_b.weight", "lora_B.weight", true, true),
+        ("magnitude", "lora_magnitude_vector", true, true),
+        ("weight", "weight", true, false),
+        ("scale", "weight", true, false),
+        ("bias", "bias", true, false),
+    ];
+
+    /// <summary>Splits a tensor's name into its module and what follows.</summary>
+    private static (string Stem, string Tail) Stem(string name)
+    {
+        foreach (string tail in FileTails)
+        {
+            if (name.EndsWith("." + tail, StringComparison.Ordinal))
+            {
+                return (name[..^(tail.Length + 1)], tail);
+            }
+        }
+
+        return (name, "");
+    }
+
+    private static readonly string[] FileTails =
+    [
+        "lora_A.default.weight", "lora_B.default.weight", "lora_magnitude_vector.default.weight", "lora_magnitude_vector.weight",
+        "lora_A.weight", "lora_B.weight", "lora_magnitude_vector", "base_layer.weight", "weight", "bias",
+    ];
+
+    /// <summary>Replaces the first part that is a number by <c>{}</c>.</summary>
+    private static (string Pattern, string? Number) Number(string name)
+    {
+        string[] parts = name.Split('.');
+        for (int i = 0; i < parts.Length; i++)
+        {
+            if (int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            {
+                string number = parts[i];
+                parts[i] = "{}";
+                return (string.Join('.', parts), number);
+            }
+        }
+
+        return (name, null);
+    }
+
+    private static string Fill(string pattern, string? layer) =>
+        layer is null ? pattern : pattern.Replace("{}", layer, StringComparison.Ordinal);
+}
