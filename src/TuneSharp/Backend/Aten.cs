@@ -7,7 +7,7 @@ namespace TuneSharp.Backend;
 /// Each operator is wrapped once here, with its schema as a comment; results join the current <c>DisposeScope</c>, and
 /// autograd records through every call. Arguments of the schema type <c>Scalar</c> cannot be passed.
 /// </remarks>
-public static class Aten
+public static partial class Aten
 {
     private static ReadOnlySpan<byte> Plain => "\0"u8;
 
