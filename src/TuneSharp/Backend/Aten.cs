@@ -23,6 +23,18 @@ public static partial class Aten
         return Take(s[0]);
     }
 
+    /// <summary>Rows of a table.</summary>
+    /// <param name="weight">[V, D].</param>
+    /// <param name="indices">Row numbers, any shape, int64; one beyond the table is an error.</param>
+    /// <returns>[..., D].</returns>
+    public static Tensor Embedding(Tensor weight, Tensor indices)
+    {
+        // embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor
+        Span<ulong> s = [Handle(weight), Handle(indices), unchecked((ulong)-1L), Bool(false), Bool(false)];
+        AtenApi.Call("aten::embedding\0"u8, Plain, s);
+        return Take(s[0]);
+    }
+
     /// <summary>Scaled dot-product attention.</summary>
     /// <param name="q">Queries, [B, N, T, H].</param>
     /// <param name="k">Keys, [B, K, S, H]; K divides N when <paramref name="groupedQuery"/> is set.</param>

@@ -1,0 +1,58 @@
+namespace TuneSharp.Modules;
+
+/// <summary>Where and how the modules built inside it make their parameters. Modules themselves know no device.</summary>
+/// <remarks>
+/// Scopes nest and belong to their thread. Without one, parameters are fp32, on the CPU, and initialised. Building on the
+/// <c>meta</c> device costs no memory: that is how shapes are checked and models counted.
+/// </remarks>
+public sealed class BuildScope : IDisposable
+{
+    [ThreadStatic]
+    private static BuildScope? _current;
+
+    private readonly BuildScope? _outer;
+
+    /// <summary>Opens a scope.</summary>
+    /// <param name="device">Device of new parameters; null for the CPU.</param>
+    /// <param name="dtype">Element type of new parameters.</param>
+    /// <param name="initialise">False when weights are loaded right after: memory is then left as it comes.</param>
+    public BuildScope(Device? device = null, ScalarType dtype = ScalarType.Float32, bool initialise = true)
+    {
+        Device = device ?? CPU;
+        Dtype = dtype;
+        Initialise = initialise;
+        _outer = _current;
+        _current = this;
+    }
+
+    /// <summary>Device of new parameters.</summary>
+    public Device Device { get; }
+
+    /// <summary>Element type of new parameters.</summary>
+    public ScalarType Dtype { get; }
+
+    /// <summary>Whether new parameters get their initial values.</summary>
+    public bool Initialise { get; }
+
+    /// <summary>A new parameter under the current scope.</summary>
+    /// <param name="initialise">Sets the initial values in place; not called on the meta device or when loading follows.</param>
+    /// <param name="always">Initialise even when weights are loaded right after (adapters, which no checkpoint holds).</param>
+    /// <param name="shape">Extents.</param>
+    internal static Parameter NewParameter(Action<Tensor> initialise, bool always, params ReadOnlySpan<long> shape)
+    {
+        BuildScope? scope = _current;
+        Device device = scope?.Device ?? CPU;
+        Tensor t = empty(shape, scope?.Dtype ?? ScalarType.Float32, device);
+        if (device.type != DeviceType.META && (always || scope?.Initialise != false))
+        {
+            using IDisposable off = no_grad();
+            initialise(t);
+        }
+
+        // A parameter outlives every scope; its module disposes it.
+        return new Parameter(t.DetachFromDisposeScope());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _current = _outer;
+}

@@ -1,0 +1,129 @@
+using TuneSharp.Config;
+using static TorchSharp.torch.nn;
+
+namespace TuneSharp.Modules.Losses;
+
+/// <summary>Cross-entropy that applies the head chunk by chunk: at no time are all logits in memory.</summary>
+/// <remarks>
+/// torchtune counterpart: <c>torchtune/modules/loss/cross_entropy_loss.py</c>. Ignored positions are dropped before the head.
+/// While a plain head is used, gradients are computed in the forward sweep and only dX (and dW) is kept: see
+/// <see cref="Kernels.LinearCrossEntropy"/>. A head with adapters goes through autograd.
+/// </remarks>
+[Component("torchtune.modules.loss.LinearCrossEntropyLoss")]
+public sealed class LinearCrossEntropyLoss : ILoss
+{
+    private readonly int _numOutputChunks;
+
+    /// <summary>Builds the loss.</summary>
+    /// <param name="numOutputChunks">Pieces that the positions are cut into.</param>
+    /// <param name="ignoreIndex">The label that does not count.</param>
+    /// <param name="tpEnabled">Part of torchtune's signature; tensor parallelism comes later and must be off.</param>
+    /// <param name="maskIgnoredTokens">Drop ignored positions before the head. The result is the same.</param>
+    public LinearCrossEntropyLoss(
+        int numOutputChunks = 8, int ignoreIndex = -100, bool tpEnabled = false, bool maskIgnoredTokens = true)
+    {
+        if (numOutputChunks < 1)
+        {
+            throw new ArgumentException($"num_output_chunks is {numOutputChunks}; it must be at least 1.");
+        }
+
+        if (tpEnabled)
+        {
+            throw new ArgumentException("tp_enabled: tensor parallelism is not available in this version. Set it to False.");
+        }
+
+        (_numOutputChunks, IgnoreIndex, _) = (numOutputChunks, ignoreIndex, maskIgnoredTokens);
+    }
+
+    /// <inheritdoc/>
+    public int IgnoreIndex { get; }
+
+    /// <inheritdoc/>
+    public Tensor Sum(TransformerDecoder model, Tensor hidden, Tensor labels)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor flat_ND = hidden.reshape(-1, hidden.shape[^1]);
+        Tensor targets_N = labels.reshape(-1);
+        Tensor learned = targets_N.ne(IgnoreIndex).nonzero().squeeze(-1);
+        if (learned.shape[0] == 0)
+        {
+            // Still part of the graph, so that backward() works on it.
+            return (hidden.to(ScalarType.Float32).sum() * 0).MoveToOuterDisposeScope();
+        }
+
+        Tensor h_MD = flat_ND.index_select(0, learned);
+        Tensor t_M = targets_N.index_select(0, learned);
+        Tensor sum = model.OutputLayer is Peft.LoraLinear
+            ? SumThroughAutograd(model, h_MD, t_M, _numOutputChunks)
+            : Kernels.LinearCrossEntropy.Sum(h_MD, model.OutputWeight, t_M, _numOutputChunks);
+        return sum.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The obvious way, for heads with adapters, and the twin that the fast way is tested against.</summary>
+    internal static Tensor SumThroughAutograd(TransformerDecoder model, Tensor h_MD, Tensor t_M, int chunks)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor sum = zeros([], ScalarType.Float32, h_MD.device);
+        Tensor[] parts = h_MD.chunk(chunks);
+        Tensor[] targets = t_M.chunk(chunks);
+        for (int i = 0; i < parts.Length; i++)
+        {
+            sum = sum + functional.cross_entropy(model.Unembed(parts[i]), targets[i], reduction: Reduction.Sum);
+        }
+
+        return sum.MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Plain cross-entropy over all logits at once.</summary>
+/// <remarks>The name is PyTorch's; torchtune's <c>CEWithChunkedOutputLoss</c> is <see cref="CEWithChunkedOutputLoss"/>.</remarks>
+[Component("torch.nn.CrossEntropyLoss")]
+public sealed class CrossEntropyLoss : ILoss
+{
+    private readonly double _labelSmoothing;
+
+    /// <summary>Builds the loss.</summary>
+    /// <param name="ignoreIndex">The label that does not count.</param>
+    /// <param name="labelSmoothing">Share of the target spread over all classes, from 0 to 1.</param>
+    public CrossEntropyLoss(int ignoreIndex = -100, double labelSmoothing = 0)
+    {
+        if (labelSmoothing is < 0 or > 1)
+        {
+            throw new ArgumentException(FormattableString.Invariant($"label_smoothing is {labelSmoothing}; it must lie in [0, 1]."));
+        }
+
+        (IgnoreIndex, _labelSmoothing) = (ignoreIndex, labelSmoothing);
+    }
+
+    /// <inheritdoc/>
+    public int IgnoreIndex { get; }
+
+    /// <inheritdoc/>
+    public Tensor Sum(TransformerDecoder model, Tensor hidden, Tensor labels)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor logits_NV = model.Unembed(hidden.reshape(-1, hidden.shape[^1]));
+        return functional.cross_entropy(
+            logits_NV, labels.reshape(-1), ignore_index: IgnoreIndex, reduction: Reduction.Sum, label_smoothing: _labelSmoothing)
+            .MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>torchtune's older chunked loss, kept for its configs: the same numbers as <see cref="LinearCrossEntropyLoss"/>.</summary>
+[Component("torchtune.modules.loss.CEWithChunkedOutputLoss")]
+public sealed class CEWithChunkedOutputLoss : ILoss
+{
+    private readonly LinearCrossEntropyLoss _loss;
+
+    /// <summary>Builds the loss.</summary>
+    /// <param name="numOutputChunks">Pieces that the positions are cut into.</param>
+    /// <param name="ignoreIndex">The label that does not count.</param>
+    public CEWithChunkedOutputLoss(int numOutputChunks = 8, int ignoreIndex = -100) =>
+        _loss = new LinearCrossEntropyLoss(numOutputChunks, ignoreIndex);
+
+    /// <inheritdoc/>
+    public int IgnoreIndex => _loss.IgnoreIndex;
+
+    /// <inheritdoc/>
+    public Tensor Sum(TransformerDecoder model, Tensor hidden, Tensor labels) => _loss.Sum(model, hidden, labels);
+}

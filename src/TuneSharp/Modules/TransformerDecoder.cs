@@ -1,0 +1,139 @@
+using TuneSharp.Checkpointing;
+using TuneSharp.Kernels;
+using static TorchSharp.torch.nn;
+
+namespace TuneSharp.Modules;
+
+/// <summary>A decoder-only transformer. State-dict keys are torchtune's: <c>tok_embeddings</c>, <c>layers.N</c>, <c>norm</c>, <c>output</c>.</summary>
+/// <remarks>
+/// torchtune counterpart: <c>torchtune/modules/transformer.py</c>. Not thread-safe. The module owns its parameters; results belong to the
+/// caller's <c>DisposeScope</c>. With tied embeddings there is no <c>output.weight</c>: the head reads the table.
+/// </remarks>
+public sealed class TransformerDecoder : Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "tok_embeddings")]
+    private readonly Embedding _tokEmbeddings;
+
+    [ComponentName(Name = "layers")]
+    private readonly TorchSharp.Modules.ModuleList<TransformerLayer> _layers;
+
+    [ComponentName(Name = "norm")]
+    private readonly RmsNorm _norm;
+
+    [ComponentName(Name = "output")]
+    private readonly Linear? _output;
+
+    private readonly Rope _rope;
+
+    /// <summary>Puts a decoder together.</summary>
+    /// <param name="shape">Its numbers.</param>
+    /// <param name="weights">Its table of weight names.</param>
+    /// <param name="tokEmbeddings">Embedding table.</param>
+    /// <param name="layers">Layers, first to last.</param>
+    /// <param name="norm">Last norm.</param>
+    /// <param name="output">Head, or null to use the embedding table.</param>
+    /// <param name="rope">Rotary positions.</param>
+    public TransformerDecoder(
+        DecoderConfig shape, WeightMap weights, Embedding tokEmbeddings, IEnumerable<TransformerLayer> layers, RmsNorm norm,
+        Linear? output, Rope rope)
+        : base(nameof(TransformerDecoder))
+    {
+        (Shape, Weights, _rope) = (shape, weights, rope);
+        (_tokEmbeddings, _norm, _output) = (tokEmbeddings, norm, output);
+        _layers = new TorchSharp.Modules.ModuleList<TransformerLayer>([.. layers]);
+        RegisterComponents();
+    }
+
+    /// <summary>The model's numbers.</summary>
+    public DecoderConfig Shape { get; }
+
+    /// <summary>The model's weight names in Hugging Face's files and here.</summary>
+    public WeightMap Weights { get; }
+
+    /// <summary>The folder that the weights came from, or null.</summary>
+    public string? SourceDirectory { get; set; }
+
+    /// <summary>Keep only each layer's input for the backward pass and compute the layer again there: less memory, a third more work.</summary>
+    public bool ActivationCheckpointing { get; set; }
+
+    /// <summary>The head's own layer; null when it is tied to the embedding table.</summary>
+    public Linear? OutputLayer => _output;
+
+    /// <summary>The head's weight, [V, D]: its own, or the embedding table.</summary>
+    public Parameter OutputWeight => _output?.Weight ?? _tokEmbeddings.Weight;
+
+    /// <summary>Where the parameters are.</summary>
+    public Device Device => _norm.parameters().First().device;
+
+    /// <summary>Element type of the parameters.</summary>
+    public ScalarType Dtype => _norm.parameters().First().dtype;
+
+    /// <summary>Logits for every position.</summary>
+    /// <param name="tokens">Ids, [B, T], int64.</param>
+    /// <returns>[B, T, V], fp32.</returns>
+    public override Tensor forward(Tensor tokens) => Logits(tokens);
+
+    /// <summary>Logits for every position.</summary>
+    /// <param name="tokens">Ids, [B, T], int64.</param>
+    /// <param name="positions">[T] or [B, T], int64; null for 0 to T−1 (after what <paramref name="cache"/> holds).</param>
+    /// <param name="mask">[B, 1, T, S], true where a query may look; null for causal.</param>
+    /// <param name="cache">Earlier keys and values, extended by this call.</param>
+    /// <returns>[B, T, V], fp32.</returns>
+    public Tensor Logits(Tensor tokens, Tensor? positions = null, Tensor? mask = null, KvCache? cache = null)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return Unembed(Hidden(tokens, positions, mask, null, cache)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Hidden states after the last norm: what the head reads. Losses that work in chunks start here.</summary>
+    /// <param name="tokens">Ids, [B, T], int64.</param>
+    /// <param name="positions">[T] or [B, T], int64, or null.</param>
+    /// <param name="mask">[B, 1, T, S], true where a query may look, or null.</param>
+    /// <param name="seqLens">Lengths of the samples packed into each row, or null.</param>
+    /// <param name="cache">Earlier keys and values, or null.</param>
+    /// <returns>[B, T, D].</returns>
+    public Tensor Hidden(
+        Tensor tokens, Tensor? positions = null, Tensor? mask = null, IReadOnlyList<int[]>? seqLens = null, KvCache? cache = null)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long length = tokens.shape[1];
+        if (positions is null && cache is { Length: > 0 })
+        {
+            positions = arange(cache.Length, cache.Length + length, ScalarType.Int64, tokens.device);
+        }
+
+        AttentionContext context = new(_rope.Angles(positions, length, tokens.device), mask, seqLens, cache);
+        Tensor h = _tokEmbeddings.forward(tokens);
+        foreach (TransformerLayer layer in _layers)
+        {
+            Tensor next = ActivationCheckpointing && training
+                ? ActivationCheckpoint.Run(x => layer.forward(x, context), h)
+                : layer.forward(h, context);
+            h.Dispose(); // autograd keeps what it needs; without it this frees the layer's input at once
+            h = next;
+        }
+
+        cache?.Advance(length);
+        return _norm.forward(h).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Applies the head.</summary>
+    /// <param name="hidden">[..., D].</param>
+    /// <returns>[..., V], fp32.</returns>
+    public Tensor Unembed(Tensor hidden)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor logits = _output is null ? functional.linear(hidden, _tokEmbeddings.Weight) : _output.forward(hidden);
+        return logits.to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>An empty cache that fits this model.</summary>
+    /// <param name="batch">Rows.</param>
+    /// <param name="capacity">Most tokens held.</param>
+    public KvCache NewCache(long batch, long capacity) =>
+        new(Shape.NumLayers, batch, Shape.NumKvHeads, capacity, Shape.HeadDim, Dtype, Device);
+
+    /// <summary>Parameters by state-dict key, made once: the handles are the module's own.</summary>
+    public IReadOnlyDictionary<string, Tensor> NamedParameters() =>
+        named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter, StringComparer.Ordinal);
+}
