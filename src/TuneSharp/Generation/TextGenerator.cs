@@ -69,16 +69,16 @@ public static class TextGenerator
         private readonly TransformerDecoder _model;
         private readonly IReadOnlyList<int[]> _prompts;
         private readonly GenerationOptions _options;
-        private readonly List<int>[] _new;
-        private readonly bool[] _ended;
+        private readonly List<int>[] _made; // all rows grow together; an ended row is filled up and its surplus thrown away
+        private readonly int?[] _end; // how many of a row's tokens count, once it has ended
         private readonly int _longest;
         private readonly bool _ragged;
 
         public Run(TransformerDecoder model, IReadOnlyList<int[]> prompts, GenerationOptions options)
         {
             (_model, _prompts, _options) = (model, prompts, options);
-            _new = [.. prompts.Select(_ => new List<int>())];
-            _ended = new bool[prompts.Count];
+            _made = [.. prompts.Select(_ => new List<int>())];
+            _end = new int?[prompts.Count];
             _longest = prompts.Max(p => p.Length);
             _ragged = prompts.Any(p => p.Length != _longest);
         }
@@ -87,17 +87,14 @@ public static class TextGenerator
         {
             using Sampler sampler = new(_options, _model.Device);
             using KvCache? cache = _options.EnableKvCache ? _model.NewCache(_prompts.Count, _longest + _options.MaxNewTokens) : null;
-            long[] next = [];
-            for (int made = 0; made < _options.MaxNewTokens && !_ended.All(e => e) && !stop.IsCancellationRequested; made++)
+            for (int made = 0; made < _options.MaxNewTokens && _end.Any(e => e is null) && !stop.IsCancellationRequested; made++)
             {
                 using DisposeScope step = NewDisposeScope();
-                bool whole = made == 0 || cache is null;
-                Tensor logits_BV = whole ? Forward(Rows(), _longest + made, cache) : Forward(next, cache!);
-                next = sampler.Choose(logits_BV).cpu().data<long>().ToArray();
-                Accept(next, onToken);
+                Tensor logits_BV = made == 0 || cache is null ? ForwardAll(_longest + made, cache) : ForwardLast(cache);
+                Accept(sampler.Choose(logits_BV).cpu().data<long>().ToArray(), onToken);
             }
 
-            return [.. _new.Select(row => row.ToArray())];
+            return [.. _made.Select((ids, row) => ids.Take(_end[row] ?? ids.Count).ToArray())];
         }
 
         private void Accept(long[] next, Action<int, int>? onToken)
@@ -105,39 +102,30 @@ public static class TextGenerator
             for (int row = 0; row < next.Length; row++)
             {
                 int id = (int)next[row];
-                if (_ended[row] || _options.StopTokens.Contains(id))
+                if (_end[row] is null && _options.StopTokens.Contains(id))
                 {
-                    _ended[row] = true;
-                    next[row] = _prompts[row][^1]; // any valid id: an ended row is computed along and thrown away
-                    _new[row].Add(-1);
-                    continue;
+                    _end[row] = _made[row].Count;
                 }
 
-                _new[row].Add(id);
-                onToken?.Invoke(row, id);
-            }
-
-            for (int row = 0; row < next.Length; row++)
-            {
-                if (_ended[row] && _new[row] is [.., -1])
+                if (_end[row] is null)
                 {
-                    _new[row].RemoveAt(_new[row].Count - 1);
+                    onToken?.Invoke(row, id);
                 }
+
+                _made[row].Add(id);
             }
         }
 
-        /// <summary>Prompts and what was made so far, padded on the left.</summary>
-        private long[] Rows()
+        /// <summary>Prompts and what was made so far, padded on the left (with id 0, which the mask hides).</summary>
+        private long[] Rows(int length)
         {
-            int length = _longest + _new.Max(n => n.Count);
             long[] ids = new long[_prompts.Count * length];
             for (int row = 0; row < _prompts.Count; row++)
             {
-                int[] all = [.. _prompts[row], .. _new[row]];
-                int start = ((row + 1) * length) - all.Length - (length - _longest - _new[row].Count);
-                for (int i = 0; i < all.Length; i++)
+                int start = (row * length) + _longest - _prompts[row].Length;
+                foreach (int id in _prompts[row].Concat(_made[row]))
                 {
-                    ids[start + i] = all[i];
+                    ids[start++] = id;
                 }
             }
 
@@ -145,19 +133,19 @@ public static class TextGenerator
         }
 
         /// <summary>All tokens at once: the prompt, or every step when there is no cache.</summary>
-        private Tensor Forward(long[] ids, int length, KvCache? cache)
+        private Tensor ForwardAll(int length, KvCache? cache)
         {
-            Tensor tokens_BS = tensor(ids).reshape(_prompts.Count, length).to(_model.Device);
+            Tensor tokens_BS = tensor(Rows(length)).reshape(_prompts.Count, length).to(_model.Device);
             Tensor? mask = _ragged ? CausalMask(length) : null;
             Tensor h_BSD = _model.Hidden(tokens_BS, _ragged ? Positions(0, length) : null, mask, null, cache);
             return _model.Unembed(h_BSD.narrow(1, length - 1, 1)).squeeze(1);
         }
 
         /// <summary>One new token a row.</summary>
-        private Tensor Forward(long[] next, KvCache cache)
+        private Tensor ForwardLast(KvCache cache)
         {
             long seen = cache.Length;
-            Tensor tokens_B1 = tensor(next).reshape(-1, 1).to(_model.Device);
+            Tensor tokens_B1 = tensor([.. _made.Select(ids => (long)ids[^1])]).reshape(-1, 1).to(_model.Device);
             Tensor? mask = _ragged ? KeyMask(seen + 1).unsqueeze(1).unsqueeze(1) : null;
             return _model.Logits(tokens_B1, _ragged ? Positions(seen, 1) : null, mask, cache).squeeze(1);
         }
@@ -180,7 +168,7 @@ public static class TextGenerator
         private Tensor CausalMask(long length)
         {
             Tensor causal = ones([length, length], ScalarType.Bool, _model.Device).tril();
-            Tensor self = eye(length, ScalarType.Bool, _model.Device);
+            Tensor self = eye(length, dtype: ScalarType.Bool, device: _model.Device);
             return causal.logical_and(KeyMask(length).unsqueeze(1)).logical_or(self).unsqueeze(1);
         }
     }
