@@ -1,0 +1,18 @@
+using System.Globalization;
+using TuneSharp.Backend;
+using TuneSharp.Bench;
+using static TorchSharp.torch;
+
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+TorchBackend.EnsureLoaded();
+int steps = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 3;
+ScalarType[] dtypes = args.FirstOrDefault() switch
+{
+    "fp32" => [ScalarType.Float32],
+    "bf16" => [ScalarType.BFloat16],
+    _ => [ScalarType.Float32, ScalarType.BFloat16],
+};
+foreach (ScalarType dtype in dtypes)
+{
+    LoraStepBench.Run(dtype, steps);
+}
