@@ -1,0 +1,177 @@
+using System.Text.Json.Nodes;
+
+namespace TuneSharp.Checkpointing;
+
+/// <summary>A checkpoint of one or many files, read as one set of tensors.</summary>
+/// <remarks>
+/// Opens a Hugging Face folder (<c>model.safetensors</c>, its shards and index, or <c>pytorch_model*.bin</c>), or files that are
+/// named one by one. All headers are checked at once; bytes are read when a tensor is. Reading is thread-safe.
+/// </remarks>
+public sealed class CheckpointReader : ITensorSource
+{
+    private static readonly string[] Layouts =
+        ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+    private readonly List<ITensorSource> _sources = [];
+    private readonly Dictionary<string, ITensorSource> _owner = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorInfo> _tensors = new(StringComparer.Ordinal);
+
+    private CheckpointReader(IEnumerable<string> files)
+    {
+        try
+        {
+            foreach (string file in files)
+            {
+                ITensorSource source = OpenFile(file);
+                _sources.Add(source);
+                foreach ((string name, TensorInfo info) in source.Tensors)
+                {
+                    if (!_owner.TryAdd(name, source))
+                    {
+                        throw new CheckpointException(
+                            $"{file}: holds {name}, which {Path.GetFileName(_owner[name].FileOf(name))} holds as well. "
+                            + "The shards do not belong together; download the checkpoint again.");
+                    }
+
+                    _tensors[name] = info;
+                }
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, TensorInfo> Tensors => _tensors;
+
+    /// <summary>Opens a checkpoint.</summary>
+    /// <param name="path">A Hugging Face folder, or one weight file.</param>
+    /// <exception cref="CheckpointException">Something is missing, damaged, or does not belong together.</exception>
+    public static CheckpointReader Open(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return new CheckpointReader([path]);
+        }
+
+        string layout = Array.Find(Layouts, l => File.Exists(Path.Combine(path, l))) ?? throw NoWeights(path);
+        string file = Path.Combine(path, layout);
+        return layout.EndsWith(".index.json", StringComparison.Ordinal) ? OpenIndex(file) : new CheckpointReader([file]);
+    }
+
+    /// <summary>Opens files of a folder that are named one by one, as torchtune's <c>checkpoint_files</c> does.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="files">Names in it.</param>
+    /// <exception cref="CheckpointException">Something is missing, damaged, or does not belong together.</exception>
+    public static CheckpointReader Open(string folder, IEnumerable<string> files)
+    {
+        List<string> paths = [.. files.Select(f => Path.Combine(folder, f))];
+        List<string> missing = [.. paths.Where(p => !File.Exists(p)).Select(p => Path.GetFileName(p))];
+        if (missing.Count > 0)
+        {
+            throw new CheckpointException(
+                $"{folder}: {Join(missing)} of checkpoint_files {(missing.Count == 1 ? "is" : "are")} not there. "
+                + $"Weight files there: {Join(WeightFiles(folder))}. Mend checkpoint_files, or download the rest.");
+        }
+
+        return new CheckpointReader(paths);
+    }
+
+    /// <inheritdoc/>
+    public string FileOf(string name) => Owner(name).FileOf(name);
+
+    /// <inheritdoc/>
+    public Tensor Read(string name) => Owner(name).Read(name);
+
+    /// <summary>Closes all files. Tensors read from them must not be used any more.</summary>
+    public void Dispose()
+    {
+        foreach (ITensorSource source in _sources)
+        {
+            source.Dispose();
+        }
+
+        _sources.Clear();
+    }
+
+    /// <summary>Opens one weight file by what its first bytes say it is.</summary>
+    internal static ITensorSource OpenFile(string path) => new SafetensorsFile(path);
+
+    private static CheckpointReader OpenIndex(string indexFile)
+    {
+        string folder = Path.GetDirectoryName(indexFile)!;
+        if (JsonText.ReadObject(indexFile)["weight_map"] is not JsonObject map)
+        {
+            throw new CheckpointException($"{indexFile}: has no weight_map. Download it again.");
+        }
+
+        Dictionary<string, string> fileOf = new(StringComparer.Ordinal);
+        foreach ((string name, JsonNode? value) in map)
+        {
+            if (value is not JsonValue v || !v.TryGetValue(out string? file) || file != Path.GetFileName(file) || file.Length == 0)
+            {
+                throw new CheckpointException(
+                    $"{indexFile}: weight_map.{name} is {value?.ToJsonString() ?? "null"}, not the name of a file beside it. Download it again.");
+            }
+
+            fileOf[name] = file;
+        }
+
+        List<string> shards = [.. fileOf.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        List<string> missing = [.. shards.Where(s => !File.Exists(Path.Combine(folder, s)))];
+        if (missing.Count > 0)
+        {
+            throw new CheckpointException(
+                $"{folder}: {missing.Count} of {shards.Count} shards that {Path.GetFileName(indexFile)} lists are missing: "
+                + $"{Join(missing)}. Download them.");
+        }
+
+        CheckpointReader reader = new(shards.Select(s => Path.Combine(folder, s)));
+        foreach ((string name, string file) in fileOf)
+        {
+            string? holder = reader._owner.TryGetValue(name, out ITensorSource? source) ? Path.GetFileName(source.FileOf(name)) : null;
+            if (holder != file)
+            {
+                reader.Dispose();
+                throw new CheckpointException(
+                    $"{indexFile}: says that {name} is in {file}, and it is {(holder is null ? "in no shard" : "in " + holder)}. "
+                    + "The index and the shards do not belong together; download the checkpoint again.");
+            }
+        }
+
+        return reader;
+    }
+
+    private ITensorSource Owner(string name) => _owner.TryGetValue(name, out ITensorSource? source)
+        ? source
+        : throw new CheckpointException($"The checkpoint has no tensor {name}.");
+
+    private static CheckpointException NoWeights(string folder)
+    {
+        string found = File.Exists(Path.Combine(folder, "adapter_config.json"))
+            ? "It is a PEFT adapter; name its base model here, and the adapter as the adapter."
+            : Directory.EnumerateFiles(folder, "*.gguf").Any()
+            ? "It holds a GGUF file; download the model's safetensors instead."
+            : $"Weight files there: {Join(WeightFiles(folder))}. Name them in checkpoint_files, or download the model again.";
+        return new CheckpointException($"{folder}: has none of {Join(Layouts)}. {found}");
+    }
+
+    private static IEnumerable<string> WeightFiles(string folder) => !Directory.Exists(folder) ? [] :
+        Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f)!)
+            .Where(f => Path.GetExtension(f) is ".safetensors" or ".bin" or ".pt" or ".pth").Order(StringComparer.Ordinal);
+
+    /// <summary>Names in a row; long rows are cut after ten.</summary>
+    internal static string Join(IEnumerable<string> names)
+    {
+        List<string> list = [.. names];
+        return list.Count switch
+        {
+            0 => "none",
+            <= 10 => string.Join(", ", list),
+            _ => $"{string.Join(", ", list.Take(10))} and {list.Count - 10} more",
+        };
+    }
+}
