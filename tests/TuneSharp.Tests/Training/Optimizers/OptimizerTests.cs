@@ -1,0 +1,170 @@
+using TorchSharp;
+using TuneSharp.Checkpointing;
+using TuneSharp.Training.Optimizers;
+using static TorchSharp.torch;
+using Parameter = TorchSharp.Modules.Parameter;
+
+namespace TuneSharp.Tests.Training.Optimizers;
+
+public sealed class OptimizerTests : IDisposable
+{
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    /// <summary>Each optimizer with the settings of the reference run.</summary>
+    private static readonly Dictionary<string, Func<IReadOnlyList<NamedParameter>, Optimizer>> Reference = new(StringComparer.Ordinal)
+    {
+        ["AdamW"] = p => new AdamW(p, lr: 0.01, betas: [0.9, 0.99], weightDecay: 0.1),
+        ["Adam"] = p => new Adam(p, lr: 0.01, weightDecay: 0.1),
+    };
+
+    public static TheoryData<string> Names => [.. Reference.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Ten_steps_equal_torch(string name)
+    {
+        Dictionary<string, Tensor> golden = GoldenTensors.Read(Repo.Golden("optim/io.safetensors"));
+        Parameter w = new(golden["w0"].clone());
+        using Optimizer optimizer = Reference[name]([new("w", w)]);
+        double tolerance = name == "Muon" ? 1e-3 : 1e-5;
+        for (int step = 0; step < 10; step++)
+        {
+            Descend(optimizer, w, golden["t"]);
+            using Tensor difference = (w.detach() - golden[name + ".w"][step]).abs().max();
+            Assert.True(difference.item<float>() <= tolerance, $"step {step}: {difference.item<float>()}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_resumed_run_equals_one_that_never_stopped(string name)
+    {
+        Tensor start = randn(6, 5), target = randn(6, 5);
+        Parameter whole = new(start.clone()), first = new(start.clone());
+        using Optimizer never = Reference[name]([new("a.weight", whole)]);
+        using Optimizer before = Reference[name]([new("a.weight", first)]);
+        for (int step = 0; step < 4; step++)
+        {
+            Descend(never, whole, target);
+            Descend(before, first, target);
+        }
+
+        // As a checkpoint does: copies, by name, into a process that knows nothing yet.
+        Dictionary<string, Tensor> saved = before.StateTensors().ToDictionary(s => s.Key, s => s.Value.clone(), StringComparer.Ordinal);
+        Parameter second = new(first.detach().clone());
+        using Optimizer after = Reference[name]([new("a.weight", second)]);
+        after.LoadState(saved);
+        for (int step = 0; step < 4; step++)
+        {
+            Descend(never, whole, target);
+            Descend(after, second, target);
+        }
+
+        Assert.True(whole.detach().equal(second.detach()).all().item<bool>());
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void State_of_other_weights_is_refused_by_name(string name)
+    {
+        Parameter w = new(randn(6, 5));
+        using Optimizer one = Reference[name]([new("a", w)]);
+        Descend(one, w, zeros(6, 5));
+        using Optimizer other = Reference[name]([new("b", new(randn(6, 5)))]);
+        Assert.Matches(@"(lacks b\.|such as a\.)", Assert.Throws<CheckpointException>(() => other.LoadState(one.StateTensors())).Message);
+        using Optimizer wider = Reference[name]([new("a", new(randn(7, 5)))]);
+        Assert.Contains("5]", Assert.Throws<CheckpointException>(() => wider.LoadState(one.StateTensors())).Message);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void State_takes_the_bytes_that_were_forecast(string name)
+    {
+        Parameter w = new(randn(6, 5));
+        using Optimizer optimizer = Reference[name]([new("a", w)]);
+        Descend(optimizer, w, zeros(6, 5));
+        Assert.Equal(
+            optimizer.StateBytes,
+            optimizer.StateTensors().Where(s => s.Value.ndim > 0).Sum(s => s.Value.numel() * s.Value.element_size()));
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Steps_leave_no_tensor_behind(string name)
+    {
+        Parameter w = new(randn(6, 5)), unused = new(randn(3, 4));
+        Tensor target = randn(6, 5);
+        using Optimizer optimizer = Reference[name]([new("w", w), new("unused", unused)]);
+        long atTen = 0;
+        for (int step = 1; step <= 200; step++)
+        {
+            Descend(optimizer, w, target);
+            if (step == 10)
+            {
+                atTen = Tensor.TotalCount;
+            }
+        }
+
+        Assert.Equal(atTen, Tensor.TotalCount);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_weight_without_a_gradient_stays(string name)
+    {
+        Parameter w = new(randn(6, 5)), unused = new(randn(3, 4));
+        Tensor before = unused.detach().clone();
+        using Optimizer optimizer = Reference[name]([new("w", w), new("unused", unused)]);
+        Descend(optimizer, w, zeros(6, 5));
+        Assert.True(before.equal(unused.detach()).all().item<bool>());
+        Descend(optimizer, unused, zeros(3, 4)); // and may join later
+        Assert.False(before.equal(unused.detach()).all().item<bool>());
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Bf16_weights_train_with_bf16_state(string name)
+    {
+        Parameter w = new(randn(6, 5).to(bfloat16));
+        using Optimizer optimizer = Reference[name]([new("w", w)]);
+        Tensor before = w.detach().clone();
+        Descend(optimizer, w, zeros(6, 5, dtype: bfloat16));
+        Assert.All(optimizer.StateTensors().Where(s => s.Value.ndim > 0), s => Assert.Equal(bfloat16, s.Value.dtype));
+        Assert.True((before - w.detach()).abs().sum().item<BFloat16>().ToSingle() > 0);
+        Assert.False(w.detach().isnan().any().item<bool>());
+    }
+
+    [Fact]
+    public void Zero_grad_drops_the_gradient()
+    {
+        Parameter w = new(randn(2, 2));
+        using Optimizer optimizer = new AdamW([new("w", w)]);
+        w.sum().backward();
+        Assert.NotNull(w.grad);
+        optimizer.ZeroGrad();
+        Assert.Null(w.grad);
+    }
+
+    [Fact]
+    public void Values_out_of_range_are_refused_with_the_value()
+    {
+        NamedParameter[] w = [new("w", new(randn(2, 2)))];
+        Assert.Contains("-1", Assert.Throws<ArgumentException>(() => new AdamW(w, lr: -1)).Message);
+        Assert.Contains("1.5", Assert.Throws<ArgumentException>(() => new AdamW(w, betas: [0.9, 1.5])).Message);
+        Assert.Contains("0.9", Assert.Throws<ArgumentException>(() => new Adam(w, betas: [0.9])).Message);
+        Assert.Contains("-2", Assert.Throws<ArgumentException>(() => new Adam(w, eps: -2)).Message);
+        Assert.Contains("differentiable", Assert.Throws<ArgumentException>(() => new Adam(w, differentiable: true)).Message);
+        Assert.Contains("no parameters", Assert.Throws<ArgumentException>(() => new AdamW([])).Message);
+        Assert.Contains("w twice", Assert.Throws<ArgumentException>(() => new AdamW([w[0], w[0]])).Message);
+    }
+
+    public void Dispose() => _scope.Dispose();
+
+    private static void Descend(Optimizer optimizer, Parameter w, Tensor target)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        optimizer.ZeroGrad();
+        (w - target).pow(3).abs().sum().backward();
+        optimizer.Step();
+    }
+}
