@@ -2,7 +2,7 @@ namespace TuneSharp.Config;
 
 /// <summary>A component as a config names it: known, its arguments bound and checked, but not built yet.</summary>
 /// <typeparam name="T">What building it gives.</typeparam>
-public sealed class Component<T>
+public sealed class Component<T> : IComponent
 {
     private readonly Func<object?[], object?> _build;
 
@@ -26,4 +26,19 @@ public sealed class Component<T>
     /// <summary>Builds it.</summary>
     /// <param name="runtime">What a config cannot say (a tokenizer, a model's parameters); matched to parameters by type, in order.</param>
     public T Build(params object?[] runtime) => (T)_build(runtime)!;
+
+    object? IComponent.BuildUntyped(object?[] runtime) => _build(runtime);
+}
+
+/// <summary>A <see cref="Component{T}"/> whose type is not known at compile time.</summary>
+internal interface IComponent
+{
+    /// <inheritdoc cref="Component{T}.Name"/>
+    string Name { get; }
+
+    /// <inheritdoc cref="Component{T}.Arguments"/>
+    IReadOnlyDictionary<string, object?> Arguments { get; }
+
+    /// <inheritdoc cref="Component{T}.Build"/>
+    object? BuildUntyped(object?[] runtime);
 }

@@ -15,7 +15,7 @@ public sealed class ComponentAttribute(string name) : Attribute
     public string Name { get; } = name;
 }
 
-/// <summary>Gives a recipe class its name for <c>tune run</c>. The class has one <c>public static void Run(TConfig, CancellationToken)</c>.</summary>
+/// <summary>Gives a recipe class its name for <c>tune run</c>. The class has one <c>public static void Run(TConfig, RunConsole, CancellationToken)</c>.</summary>
 /// <param name="name">The name, as in <c>lora_finetune_single_device</c>.</param>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true)]
 public sealed class RecipeAttribute(string name) : Attribute
