@@ -88,7 +88,7 @@ internal sealed class Arithmetic
 
         return YamlScalars.Resolve(_text[from.._at]) switch
         {
-            long whole => whole,
+            long whole => (object)whole,
             double real => real,
             _ => throw Wrong(),
         };

@@ -22,7 +22,7 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
     public object? BindRoot(Type type, string owner)
     {
         object? value = BindRecord(type, root, "", owner, out List<string> keys);
-        RejectUnknown(root, "", keys, $"is not a key of {owner}");
+        RejectUnknown(root, "", keys, $" is not a key of {owner}");
         return value;
     }
 
@@ -102,7 +102,7 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
         }
 
         object? value = BindRecord(type, mapping, path + ".", path, out List<string> known);
-        RejectUnknown(mapping, path + ".", known, $"is not a key of {path}");
+        RejectUnknown(mapping, path + ".", known, $" is not a key of {path}");
         return value;
     }
 
@@ -223,7 +223,7 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
             }
         }
 
-        RejectUnknown(mapping, path + ".", known, $"not a parameter of {info.Name}");
+        RejectUnknown(mapping, path + ".", known, $": not a parameter of {info.Name}");
         return good && problems.Count == before
             ? Activator.CreateInstance(type, info.Name, plan.Arguments, (Func<object?[], object?>)(runtime => plan.Build(runtime, instance)))
             : Failed;
@@ -408,7 +408,7 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
                     string hint = near is null ? "" : $" Did you mean {near}?";
                     string list = others.Length == 0 ? (near is null ? " It takes no keys." : "")
                         : $" It {(near is null ? "" : "also ")}takes: {string.Join(", ", others)}.";
-                    Fail(entry.KeyPlace, $"{path}: {what}.{hint}{list}");
+                    Fail(entry.KeyPlace, $"{path}{what}.{hint}{list}");
                     break;
             }
         }
