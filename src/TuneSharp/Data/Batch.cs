@@ -21,6 +21,9 @@ public sealed class Batch : IDisposable
     /// <summary>How many tokens are real: neither padding nor filler.</summary>
     public required long NumTokens { get; init; }
 
+    /// <summary>The largest token id in it: must be below the size of the model's vocabulary.</summary>
+    public int MaxTokenId { get; init; }
+
     /// <summary>The same batch on another device; this one is disposed if it had to be copied.</summary>
     /// <param name="device">Where to.</param>
     public Batch To(Device device)
@@ -38,6 +41,7 @@ public sealed class Batch : IDisposable
             SeqLens = SeqLens,
             NumTargets = NumTargets,
             NumTokens = NumTokens,
+            MaxTokenId = MaxTokenId,
         };
         Dispose();
         return moved;

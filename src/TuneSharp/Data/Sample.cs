@@ -10,6 +10,9 @@ public sealed record Sample(int[] Tokens, int[] Labels, int[]? InputPos = null, 
 {
     /// <summary>The label that the loss skips.</summary>
     public const int IgnoreIndex = -100;
+
+    /// <summary>How many tokens at the end are filler; 0 when none are.</summary>
+    public int Padding { get; init; }
 }
 
 /// <summary>A data set whose samples are tokenised when asked for. Thread-safe.</summary>
