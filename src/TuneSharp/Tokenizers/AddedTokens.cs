@@ -5,6 +5,9 @@ namespace TuneSharp.Tokenizers;
 /// <summary>A token that is found in the text before the model sees it.</summary>
 internal sealed record AddedToken(string Content)
 {
+    /// <summary>Its id where the file gives one; otherwise that of the vocabulary, or the next free one.</summary>
+    internal int? Id { get; init; }
+
     internal bool SingleWord { get; init; }
 
     internal bool LeftStrip { get; init; }

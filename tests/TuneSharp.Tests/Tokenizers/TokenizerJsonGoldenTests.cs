@@ -17,7 +17,7 @@ public class TokenizerJsonGoldenTests
     [MemberData(nameof(Files))]
     public void Ids_offsets_and_decoded_text_equal_the_reference(string file)
     {
-        TokenizerJson tokenizer = GoldenTokenizers.Tokenizer(file, TokenizerJson.Load);
+        TokenizerPipeline tokenizer = GoldenTokenizers.Tokenizer(file, TokenizerJson.Load);
         List<string> wrong = [];
         int cases = 0;
         foreach (JsonElement golden in GoldenTokenizers.Read(file).GetProperty("cases").EnumerateArray())

@@ -1,185 +1,275 @@
-using System.Globalization;
+using System.Text;
+using System.Text.Json;
 
 namespace TuneSharp.Tokenizers;
 
 /// <summary>
-/// A Hugging Face tokenizer.json: normalizer, pre-tokenizer, model, post-processor, decoder and added tokens, each as
-/// Rust's <c>tokenizers</c> defines them, exact to the id and the offset.
+/// Reads Hugging Face's tokenizer.json whole: whatever it holds that is not understood is an error that names it.
 /// </summary>
-/// <remarks>
-/// Thread-safe. The file's truncation and padding settings are read but not applied: lengths are the caller's matter.
-/// </remarks>
-public sealed class TokenizerJson : ITokenizer
+/// <remarks>Truncation and padding settings are let through and not applied: lengths are the caller's matter.</remarks>
+public static class TokenizerJson
 {
-    private readonly TokenizerParts _parts;
-    private readonly AddedTokenMatcher _plainMatcher;
-    private readonly AddedTokenMatcher _normalizedMatcher;
-    private readonly Dictionary<int, string> _addedDecoded = [];
-    private readonly HashSet<string> _special = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, int> _addedIds = new(StringComparer.Ordinal);
-    private readonly Dictionary<int, AddedToken> _added = [];
-
-    internal TokenizerJson(TokenizerParts parts)
-    {
-        _parts = parts;
-        List<(string Text, int Id)> plain = [];
-        List<(string Text, int Id)> normalized = [];
-        int next = parts.Model.Table.Count;
-        foreach (AddedToken token in parts.AddedTokens)
-        {
-            int id = TokenToId(token.Content) ?? next++;
-            _addedIds[token.Content] = id;
-            _added[id] = token;
-            string text = token.Content;
-            if (token.Normalized && parts.Normalizer is not null)
-            {
-                AlignedText aligned = new(text);
-                parts.Normalizer.Apply(aligned);
-                text = System.Text.Encoding.UTF8.GetString(aligned.Bytes);
-            }
-
-            _addedDecoded[id] = text;
-            (token.Normalized ? normalized : plain).Add((text, id));
-            if (token.Special)
-            {
-                _special.Add(token.Content);
-            }
-        }
-
-        _plainMatcher = new(plain, id => _added[id]);
-        _normalizedMatcher = new(normalized, id => _added[id]);
-        VocabSize = Math.Max(parts.Model.Table.Capacity, _added.Count == 0 ? 0 : _added.Keys.Max() + 1);
-    }
-
-    /// <inheritdoc/>
-    public int VocabSize { get; }
-
-    /// <summary>Ids and texts of the tokens that decoding can skip.</summary>
-    public IReadOnlyDictionary<int, string> SpecialTokens =>
-        _added.Where(a => a.Value.Special).ToDictionary(a => a.Key, a => a.Value.Content);
-
     /// <summary>Reads a tokenizer.json.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FormatException">The file is malformed, or has something that is not understood; the message names it.</exception>
-    public static TokenizerJson Load(string path) => TokenizerJsonReader.Load(path);
-
-    /// <inheritdoc/>
-    public int[] Encode(string text, bool addSpecialTokens = false) => Encode(text, addSpecialTokens, specialTokensAsText: false);
-
-    /// <summary>Encodes text.</summary>
-    /// <param name="text">The text.</param>
-    /// <param name="addSpecialTokens">Apply the post-processor.</param>
-    /// <param name="specialTokensAsText">Do not recognise special tokens in the text: it comes from someone who must not write any.</param>
-    public int[] Encode(string text, bool addSpecialTokens, bool specialTokensAsText) =>
-        EncodeFull(text, addSpecialTokens, specialTokensAsText).Ids;
-
-    /// <summary>Encodes text and says where each token came from.</summary>
-    /// <param name="text">The text.</param>
-    /// <param name="addSpecialTokens">Apply the post-processor.</param>
-    /// <param name="specialTokensAsText">Do not recognise special tokens in the text.</param>
-    public TokenEncoding EncodeFull(string text, bool addSpecialTokens = false, bool specialTokensAsText = false)
+    public static TokenizerPipeline Load(string path)
     {
-        ArgumentNullException.ThrowIfNull(text);
-        List<EncodedToken> tokens = [];
-        List<ModelToken> found = [];
-        foreach (AlignedText piece in Pieces(text, specialTokensAsText))
+        try
         {
-            if (piece.AddedId is int id)
-            {
-                tokens.Add(new() { Id = id, Text = System.Text.Encoding.UTF8.GetString(piece.Bytes), Offsets = piece.Original(0, piece.Length) });
-                continue;
-            }
-
-            found.Clear();
-            _parts.Model.Tokenize(piece.Bytes, found);
-            foreach (ModelToken token in found)
-            {
-                tokens.Add(new() { Id = token.Id, Text = _parts.Model.Table.Text(token.Id)!, Offsets = piece.Original(token.Start, token.End) });
-            }
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            return new TokenizerPipeline(Read(document.RootElement));
         }
-
-        _parts.PostProcessor?.Apply(tokens, addSpecialTokens);
-        return new(
-            [.. tokens.Select(t => t.Id)],
-            [.. tokens.Select(t => t.Text)],
-            [.. tokens.Select(t => (t.Offsets.Start, t.Offsets.End))]);
-    }
-
-    /// <inheritdoc/>
-    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
-    {
-        List<string> tokens = new(ids.Length);
-        foreach (int id in ids)
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)
         {
-            string token = DecodedToken(id) ?? throw new ArgumentOutOfRangeException(
-                nameof(ids), id, $"The id {id.ToString(CultureInfo.InvariantCulture)} is not in the vocabulary of {VocabSize.ToString(CultureInfo.InvariantCulture)} tokens.");
-            if (!skipSpecialTokens || !_special.Contains(token))
-            {
-                tokens.Add(token);
-            }
-        }
-
-        return _parts.Decoder is null ? string.Join(' ', tokens) : string.Concat(_parts.Decoder.Apply(tokens));
-    }
-
-    /// <inheritdoc/>
-    public int? TokenToId(string token) =>
-        _addedIds.TryGetValue(token, out int id) || (id = _parts.Model.Find(token)) >= 0 ? id : null;
-
-    /// <inheritdoc/>
-    public string? IdToToken(int id) => _added.TryGetValue(id, out AddedToken? token) ? token.Content : _parts.Model.Table.Text(id);
-
-    private string? DecodedToken(int id) => _addedDecoded.TryGetValue(id, out string? text) ? text : _parts.Model.Table.Text(id);
-
-    // Added tokens that match raw text come out first; the rest is normalised, cut at the others, and pre-tokenized.
-    private IEnumerable<AlignedText> Pieces(string text, bool specialAsText)
-    {
-        foreach (AlignedText raw in Cut(_plainMatcher, new AlignedText(text), specialAsText))
-        {
-            if (raw.AddedId is not null)
-            {
-                yield return raw;
-                continue;
-            }
-
-            _parts.Normalizer?.Apply(raw);
-            foreach (AlignedText piece in Cut(_normalizedMatcher, raw, specialAsText))
-            {
-                if (piece.AddedId is not null || _parts.PreTokenizer is null)
-                {
-                    yield return piece;
-                    continue;
-                }
-
-                foreach (AlignedText word in _parts.PreTokenizer.Split(piece))
-                {
-                    if (word.Length > 0)
-                    {
-                        yield return word;
-                    }
-                }
-            }
+            throw new FormatException($"{path}: {e.Message}", e);
         }
     }
 
-    private static IEnumerable<AlignedText> Cut(AddedTokenMatcher matcher, AlignedText text, bool specialAsText)
+    internal static TokenizerParts Read(JsonElement root)
     {
-        List<(int Start, int End, int Id)> cuts = [];
-        matcher.Cut(text.Bytes, specialAsText, cuts);
-        return cuts.Select(c => text.Slice(c.Start, c.End, c.Id < 0 ? null : c.Id));
+        Fields fields = new(root, "tokenizer");
+        string version = fields.OptionalText("version") ?? "1.0";
+        if (version != "1.0")
+        {
+            throw new FormatException($"version is {version}; this program reads 1.0.");
+        }
+
+        fields.Optional("truncation");
+        fields.Optional("padding");
+        TokenizerParts parts = new(ModelReader.Read(fields.Required("model")))
+        {
+            AddedTokens = fields.Optional("added_tokens") is null ? [] : [.. fields.List("added_tokens").Select(ReadAddedToken)],
+            Normalizer = Map(fields, "normalizer", ReadNormalizer),
+            PreTokenizer = Map(fields, "pre_tokenizer", ReadPreTokenizer),
+            PostProcessor = Map(fields, "post_processor", ReadPostProcessor),
+            Decoder = Map(fields, "decoder", ReadDecoder),
+        };
+        fields.Done();
+        return parts;
     }
+
+    private static T? Map<T>(Fields fields, string name, Func<JsonElement, string, T> read)
+        where T : class =>
+        fields.Optional(name) is JsonElement value ? read(value, name) : null;
+
+    private static IReadOnlyList<T> Children<T>(Fields fields, string name, Func<JsonElement, string, T> read) =>
+        [.. fields.List(name).Select((child, i) => read(child, $"{fields.Where}.{name}[{i}]"))];
+
+    private static AddedToken ReadAddedToken(JsonElement element, int index)
+    {
+        Fields fields = new(element, $"added_tokens[{index}]");
+        fields.Integer("id");
+        AddedToken token = new(fields.Text("content"))
+        {
+            SingleWord = fields.Flag("single_word"),
+            LeftStrip = fields.Flag("lstrip"),
+            RightStrip = fields.Flag("rstrip"),
+            Normalized = fields.Flag("normalized"),
+            Special = fields.Flag("special"),
+        };
+        fields.Done();
+        return token;
+    }
+
+    private static Normalizer ReadNormalizer(JsonElement element, string where)
+    {
+        Fields fields = new(element, where);
+        string type = fields.Text("type");
+        Normalizer result = type switch
+        {
+            "Sequence" => new NormalizerSequence(Children(fields, "normalizers", ReadNormalizer)),
+            "NFC" => new UnicodeNormalizer(compatible: false, compose: true),
+            "NFD" => new UnicodeNormalizer(compatible: false, compose: false),
+            "NFKC" => new UnicodeNormalizer(compatible: true, compose: true),
+            "NFKD" => new UnicodeNormalizer(compatible: true, compose: false),
+            "Replace" => new ReplaceNormalizer(Pattern.Read(fields, "pattern"), fields.Text("content")),
+            "Prepend" => new PrependNormalizer(fields.Text("prepend")),
+            _ => throw Unknown(fields, type),
+        };
+        fields.Done();
+        return result;
+    }
+
+    private static PreTokenizer ReadPreTokenizer(JsonElement element, string where)
+    {
+        Fields fields = new(element, where);
+        string type = fields.Text("type");
+        PreTokenizer result = type switch
+        {
+            "Sequence" => new PreTokenizerSequence(Children(fields, "pretokenizers", ReadPreTokenizer)),
+            "Split" => new SplitPreTokenizer(Pattern.Read(fields, "pattern"), Pattern.ReadBehavior(fields, "behavior"), fields.Flag("invert", false)),
+            "ByteLevel" => ReadByteLevel(fields, (prefix, _, regex) => new ByteLevelPreTokenizer(prefix, regex)),
+            _ => throw Unknown(fields, type),
+        };
+        fields.Done();
+        return result;
+    }
+
+    private static T ReadByteLevel<T>(Fields fields, Func<bool, bool, bool, T> make) => make(
+        fields.Flag("add_prefix_space", true),
+        fields.Flag("trim_offsets", true),
+        fields.Flag("use_regex", true));
+
+    private static PostProcessor ReadPostProcessor(JsonElement element, string where)
+    {
+        Fields fields = new(element, where);
+        string type = fields.Text("type");
+        PostProcessor result = type switch
+        {
+            "Sequence" => new PostProcessorSequence(Children(fields, "processors", ReadPostProcessor)),
+            "ByteLevel" => ReadByteLevel(fields, (prefix, trim, _) => new ByteLevelPostProcessor(prefix, trim)),
+            "TemplateProcessing" => ReadTemplate(fields),
+            _ => throw Unknown(fields, type),
+        };
+        fields.Done();
+        return result;
+    }
+
+    private static FramingPostProcessor ReadTemplate(Fields fields)
+    {
+        Dictionary<string, List<(int Id, string Text)>> special = new(StringComparer.Ordinal);
+        foreach (JsonProperty property in fields.Required("special_tokens").EnumerateObject())
+        {
+            Fields token = new(property.Value, $"{fields.Where}.special_tokens.{property.Name}");
+            token.Text("id");
+            special[property.Name] = [.. token.List("ids").Zip(token.List("tokens"), (id, text) => (id.GetInt32(), text.GetString()!))];
+            token.Done();
+        }
+
+        fields.List("pair");
+        List<(int Id, string Text)> before = [];
+        List<(int Id, string Text)> after = [];
+        bool seen = false;
+        foreach (JsonElement item in fields.List("single"))
+        {
+            Fields piece = new(item, $"{fields.Where}.single");
+            if (piece.Optional("Sequence") is JsonElement)
+            {
+                seen = !seen ? true : throw new FormatException($"{fields.Where}.single has the text twice.");
+            }
+            else
+            {
+                string name = new Fields(piece.Required("SpecialToken"), piece.Where).Text("id");
+                (seen ? after : before).AddRange(special.TryGetValue(name, out List<(int Id, string Text)>? tokens)
+                    ? tokens
+                    : throw new FormatException($"{fields.Where}.single names {name}, which is not in its special_tokens."));
+            }
+
+            piece.Done();
+        }
+
+        return new FramingPostProcessor(before, after);
+    }
+
+    private static Decoder ReadDecoder(JsonElement element, string where)
+    {
+        Fields fields = new(element, where);
+        string type = fields.Text("type");
+        Decoder result = type switch
+        {
+            "Sequence" => new DecoderSequence(Children(fields, "decoders", ReadDecoder)),
+            "ByteLevel" => ReadByteLevel(fields, (_, _, _) => new ByteLevelDecoder()),
+            "Replace" => new ReplaceDecoder(Pattern.Read(fields, "pattern"), fields.Text("content")),
+            "ByteFallback" => new ByteFallbackDecoder(),
+            "Fuse" => new FuseDecoder(),
+            "Strip" => new StripDecoder(fields.Character("content"), fields.Integer("start"), fields.Integer("stop")),
+            _ => throw Unknown(fields, type),
+        };
+        fields.Done();
+        return result;
+    }
+
+    private static FormatException Unknown(Fields fields, string type) =>
+        new($"{fields.Where} is of type {type}, which this program does not know.");
 }
 
-/// <summary>The parts of a tokenizer.json.</summary>
-internal sealed record TokenizerParts(TokenModel Model)
+/// <summary>Reads the model: vocabulary and what goes with it.</summary>
+internal static class ModelReader
 {
-    internal Normalizer? Normalizer { get; init; }
+    internal static TokenModel Read(JsonElement element)
+    {
+        Fields fields = new(element, "model");
+        string type = fields.OptionalText("type") ?? "BPE";
+        TokenModel model = type switch
+        {
+            "BPE" => ReadBpe(fields),
+            _ => throw new FormatException($"model is of type {type}, which this program does not know."),
+        };
+        fields.Done();
+        return model;
+    }
 
-    internal PreTokenizer? PreTokenizer { get; init; }
+    private static BpeModel ReadBpe(Fields fields)
+    {
+        if (fields.Optional("dropout") is JsonElement dropout && dropout.GetDouble() != 0)
+        {
+            throw new FormatException("model.dropout is set: encoding would be random. Set it to null.");
+        }
 
-    internal PostProcessor? PostProcessor { get; init; }
+        BpeOptions options = new()
+        {
+            UnknownToken = fields.OptionalText("unk_token"),
+            ContinuingPrefix = fields.OptionalText("continuing_subword_prefix"),
+            EndSuffix = fields.OptionalText("end_of_word_suffix"),
+            FuseUnknown = fields.Flag("fuse_unk", false),
+            ByteFallback = fields.Flag("byte_fallback", false),
+            IgnoreMerges = fields.Flag("ignore_merges", false),
+        };
+        TokenTable table = ReadVocabulary(fields.Required("vocab"));
+        return new BpeModel(table, ReadMerges(fields, table, options), options);
+    }
 
-    internal Decoder? Decoder { get; init; }
+    private static TokenTable ReadVocabulary(JsonElement vocabulary)
+    {
+        List<(byte[] Token, int Id)> tokens = [];
+        TokenTable table = new(vocabulary.GetPropertyCount());
+        foreach (JsonProperty property in vocabulary.EnumerateObject())
+        {
+            table.Add(property.Value.GetInt32(), Encoding.UTF8.GetBytes(property.Name));
+        }
 
-    internal IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
+        table.Seal();
+        return table;
+    }
+
+    // A merge is "a b" in older files, ["a", "b"] in newer ones.
+    private static MergeTable ReadMerges(Fields fields, TokenTable table, BpeOptions options)
+    {
+        JsonElement list = fields.Required("merges");
+        int prefix = Encoding.UTF8.GetByteCount(options.ContinuingPrefix ?? "");
+        MergeTable merges = new(list.GetArrayLength());
+        int rank = 0;
+        foreach (JsonElement merge in list.EnumerateArray())
+        {
+            byte[] left;
+            byte[] right;
+            if (merge.ValueKind == JsonValueKind.String)
+            {
+                string[] parts = merge.GetString()!.Split(' ');
+                if (parts.Length != 2)
+                {
+                    throw new FormatException($"model.merges[{rank}] should be two tokens with one blank between; it is {merge.GetRawText()}.");
+                }
+
+                (left, right) = (Encoding.UTF8.GetBytes(parts[0]), Encoding.UTF8.GetBytes(parts[1]));
+            }
+            else if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2)
+            {
+                (left, right) = (Encoding.UTF8.GetBytes(merge[0].GetString()!), Encoding.UTF8.GetBytes(merge[1].GetString()!));
+            }
+            else
+            {
+                throw new FormatException($"model.merges[{rank}] should be a pair of tokens; it is {merge.GetRawText()}.");
+            }
+
+            merges.Set(Id(left), Id(right), rank, Id([.. left, .. right.AsSpan(Math.Min(prefix, right.Length))]));
+            rank++;
+        }
+
+        return merges;
+
+        int Id(byte[] token) => table.Find(token) is int id and >= 0
+            ? id
+            : throw new FormatException($"model.merges[{rank}] needs the token {Encoding.UTF8.GetString(token)}, which is not in the vocabulary.");
+    }
 }
