@@ -29,4 +29,20 @@ public static partial class Aten
         ];
         AtenApi.Call("aten::_fused_sgd_\0"u8, Plain, s);
     }
+
+    /// <summary>The 2-norm of all elements, summed and returned in fp32 whatever the input's dtype.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>A scalar on the input's device.</returns>
+    public static Tensor Norm2(Tensor x)
+    {
+        // vector_norm takes a Scalar, which cannot be passed; the Frobenius norm of a single row is the same number.
+        // linalg_matrix_norm.str_ord(Tensor self, str ord='fro', int[] dim=[-2,-1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+        using Tensor row = x.reshape(1, -1);
+        Span<ulong> s =
+        [
+            Handle(row), AtenApi.NewString("fro"u8), Ints([-2, -1]), Bool(false), AtenApi.Some((ulong)(int)(sbyte)ScalarType.Float32),
+        ];
+        AtenApi.Call("aten::linalg_matrix_norm\0"u8, "str_ord\0"u8, s);
+        return Take(s[0]);
+    }
 }

@@ -26,15 +26,7 @@ public abstract class AdamBase : Optimizer
         Require(eps >= 0, nameof(eps), eps, "at least 0");
         Require(weightDecay >= 0, "weight_decay", weightDecay, "at least 0");
         RequireNotDifferentiable(differentiable);
-        foreach (NamedParameter parameter in parameters)
-        {
-            if (!parameter.Value.is_contiguous())
-            {
-                throw new ArgumentException(
-                    $"{GetType().Name}: {parameter.Name} is a strided view; the fused step needs dense weights. Make it from a contiguous() tensor.");
-            }
-        }
-
+        RequireDense();
         (_eps, _weightDecay, _amsgrad, _maximize, _decoupled) = (eps, weightDecay, amsgrad, maximize, decoupled);
     }
 

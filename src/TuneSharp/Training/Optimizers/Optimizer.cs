@@ -281,6 +281,19 @@ public abstract class Optimizer : IDisposable
     private protected void RequireNotDifferentiable(bool differentiable) =>
         Require(!differentiable, "differentiable", "true", "false: gradients through an optimizer step are not supported");
 
+    /// <summary>Throws when a weight is a strided view: fused kernels walk raw memory.</summary>
+    private protected void RequireDense()
+    {
+        foreach (NamedParameter parameter in Parameters)
+        {
+            if (!parameter.Value.is_contiguous())
+            {
+                throw new ArgumentException(
+                    $"{GetType().Name}: {parameter.Name} is a strided view; the fused step needs dense weights. Make it from a contiguous() tensor.");
+            }
+        }
+    }
+
     private long SavedCount(IReadOnlyDictionary<string, Tensor> state, HashSet<string> unused, string prefix)
     {
         if (!CountsSteps)
