@@ -107,7 +107,10 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
         foreach (TransformerLayer layer in _layers)
         {
             Tensor next = ActivationCheckpointing && training
-                ? ActivationCheckpoint.Run(x => layer.forward(x, context), h)
+                ? ActivationCheckpoint.Run(
+                    (x, kept) => layer.forward(x, context with { Angles = kept[0], Mask = kept.Count > 1 ? kept[1] : null }),
+                    h,
+                    mask is null ? [context.Angles] : [context.Angles, mask])
                 : layer.forward(h, context);
             h.Dispose(); // autograd keeps what it needs; without it this frees the layer's input at once
             h = next;

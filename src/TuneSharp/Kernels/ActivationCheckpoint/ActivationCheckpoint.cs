@@ -1,6 +1,143 @@
+using System.Runtime.ExceptionServices;
+
 namespace TuneSharp.Kernels;
 
-internal static class ActivationCheckpoint
+/// <summary>Trades time for memory: keeps only a block's input, and runs the block again when its gradient is wanted.</summary>
+/// <remarks>
+/// Paper: https://arxiv.org/abs/1604.06174. Loss and gradients are those of the plain run, bit for bit: dropout replays, because
+/// the CPU generator's state is kept; on a GPU, whose generator cannot be read, the block draws from a seed of its own.
+/// An exception inside a backward pass would end the process, so a failed re-run gives zero gradients and is remembered: call
+/// <see cref="ThrowIfFailed"/> after <c>backward()</c>.
+/// </remarks>
+public static class ActivationCheckpoint
 {
-    public static Tensor Run(Func<Tensor, Tensor> block, Tensor x) => block(x);
+    private static Exception? _failure;
+
+    /// <summary>Runs a block, keeping only its input.</summary>
+    /// <param name="block">From the input to the output; frees its own temporaries. Its parameters get their gradients.</param>
+    /// <param name="x">The input; need not require a gradient.</param>
+    public static Tensor Run(Func<Tensor, Tensor> block, Tensor x) => Run((input, _) => block(input), x);
+
+    /// <summary>Runs a block that also reads tensors which may be gone before the backward pass, such as a mask.</summary>
+    /// <param name="block">From the input and the shared tensors to the output.</param>
+    /// <param name="x">The input; need not require a gradient.</param>
+    /// <param name="shared">What the block reads besides; gets no gradient. Kept without a copy.</param>
+    public static Tensor Run(Func<Tensor, IReadOnlyList<Tensor>, Tensor> block, Tensor x, params IReadOnlyList<Tensor> shared)
+    {
+        if (!is_grad_enabled())
+        {
+            return block(x, shared);
+        }
+
+        // Below the first trained weight no input requires a gradient, and without one nothing would be recorded.
+        using Tensor recorded = empty(0, requires_grad: true);
+        return Function.apply(new Call(block, shared), recorded, x);
+    }
+
+    /// <summary>Throws what a block threw while it ran again in the last backward pass. Its gradients are zeros then.</summary>
+    public static void ThrowIfFailed()
+    {
+        if (Interlocked.Exchange(ref _failure, null) is { } failure)
+        {
+            ExceptionDispatchInfo.Throw(failure);
+        }
+    }
+
+    private sealed class Call(Func<Tensor, IReadOnlyList<Tensor>, Tensor> block, IReadOnlyList<Tensor> shared)
+    {
+        private byte[] _cpuGenerator = [];
+        private long _cudaSeed;
+
+        public IReadOnlyList<Tensor> Shared { get; } = shared;
+
+        public Tensor First(Tensor x)
+        {
+            if (x.device_type == DeviceType.CUDA)
+            {
+                using Tensor drawn = empty(1, float64).uniform_(0, 1L << 52);
+                _cudaSeed = (long)drawn.item<double>();
+                cuda.manual_seed(_cudaSeed);
+            }
+
+            using (Tensor state = get_rng_state())
+            {
+                _cpuGenerator = [.. state.data<byte>()];
+            }
+
+            return block(x, Shared);
+        }
+
+        public Tensor Again(Tensor x, IReadOnlyList<Tensor> kept)
+        {
+            using Tensor now = get_rng_state();
+            using Tensor then = tensor(_cpuGenerator);
+            if (x.device_type == DeviceType.CUDA)
+            {
+                cuda.manual_seed(_cudaSeed);
+            }
+
+            set_rng_state(then);
+            try
+            {
+                return block(x, kept);
+            }
+            finally
+            {
+                set_rng_state(now);
+            }
+        }
+    }
+
+    private sealed class Function : autograd.SingleTensorFunction<Function>
+    {
+        // Handles that the call before gave to native code, which keeps its own; on a GPU each device thread has its list.
+        [ThreadStatic]
+        private static Tensor? _returned;
+
+        public override string Name => nameof(ActivationCheckpoint);
+
+        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            (Call call, Tensor x) = ((Call)vars[0], (Tensor)vars[2]);
+            ctx.save_data("call", call);
+            ctx.save_for_backward([x, .. call.Shared]);
+            using IDisposable frozen = no_grad();
+            return call.First(x);
+        }
+
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
+        {
+            _returned?.Dispose();
+            _returned = null;
+            List<Tensor> saved = ctx.get_saved_variables();
+            try
+            {
+                // A scope of its own: on a GPU this is another thread, where the caller's does not reach.
+                using DisposeScope scope = NewDisposeScope();
+                Tensor x = saved[0].detach().requires_grad_(saved[0].requires_grad);
+                Tensor y;
+                using (enable_grad())
+                {
+                    y = ((Call)ctx.get_data("call")).Again(x, saved[1..]);
+                }
+
+                if (y.requires_grad)
+                {
+                    y.backward([gradient]); // the block's own parameters get their gradients here
+                }
+
+                _returned = x.grad?.DetachFromDisposeScope();
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref _failure, e, null);
+                _returned = zeros_like(saved[0]).DetachFromDisposeScope();
+            }
+
+            // Else these live until the caller's scope ends: a whole backward pass of them.
+            saved.ForEach(t => t.Dispose());
+            gradient.Dispose();
+            return [null!, null!, _returned!];
+        }
+    }
 }
