@@ -126,8 +126,8 @@ internal sealed class AddedTokenMatcher
     }
 
     private static bool Stands(ReadOnlySpan<byte> text, int start, int end) =>
-        (start == 0 || !Unicode.IsWord(Utf8.Decode(text, Utf8.Before(text, start), out _)))
-        && (end == text.Length || !Unicode.IsWord(Utf8.Decode(text, end, out _)));
+        (start == 0 || !Unicode.IsRustWord(Utf8.Decode(text, Utf8.Before(text, start), out _)))
+        && (end == text.Length || !Unicode.IsRustWord(Utf8.Decode(text, end, out _)));
 
     private bool Longest(ReadOnlySpan<byte> text, int start, out int end, out int id)
     {

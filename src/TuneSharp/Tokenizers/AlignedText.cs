@@ -43,6 +43,9 @@ internal sealed class AlignedText
     /// <summary>Bytes.</summary>
     internal int Length { get; private set; }
 
+    /// <summary>Where in the original text this stretch begins, in code points.</summary>
+    internal int OriginalStart => _shift;
+
     internal ReadOnlySpan<byte> Bytes => _bytes.AsSpan(_from, Length);
 
     /// <summary>The original code points behind a range of bytes.</summary>
@@ -95,6 +98,33 @@ internal sealed class AlignedText
 
         (_bytes, _spans, _from, Length) = (bytes, spans, 0, write);
     }
+
+    /// <summary>Keeps the characters that pass; the rest is swallowed by their left neighbours.</summary>
+    internal void Filter(Func<int, bool> keep)
+    {
+        List<(int CodePoint, int Change)> result = new(Length);
+        int removedAtStart = 0;
+        foreach (int c in CodePoints())
+        {
+            if (keep(c))
+            {
+                result.Add((c, 0));
+            }
+            else if (result.Count == 0)
+            {
+                removedAtStart++;
+            }
+            else
+            {
+                result[^1] = (result[^1].CodePoint, result[^1].Change - 1);
+            }
+        }
+
+        Rewrite(result, removedAtStart);
+    }
+
+    /// <summary>Replaces characters one by one.</summary>
+    internal void Map(Func<int, int> map) => Rewrite([.. CodePoints().Select(c => (map(c), 0))]);
 
     /// <summary>Puts text before the first character; nothing before nothing.</summary>
     internal void Prepend(string text)

@@ -6,8 +6,9 @@ namespace TuneSharp.Tokenizers;
 /// <param name="Id">The id.</param>
 /// <param name="Start">First byte.</param>
 /// <param name="End">One after the last byte.</param>
+/// <param name="ShowsText">Whether the token is shown as the text it stands for, not as the vocabulary spells it.</param>
 [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Auto)]
-internal readonly record struct ModelToken(int Id, int Start, int End);
+internal readonly record struct ModelToken(int Id, int Start, int End, bool ShowsText = false);
 
 /// <summary>Splits a word, which is what pre-tokenization leaves, into the tokens of a vocabulary.</summary>
 internal abstract class TokenModel(TokenTable table)

@@ -87,7 +87,12 @@ public sealed class TokenizerPipeline : ITokenizer
             _parts.Model.Tokenize(piece.Bytes, found);
             foreach (ModelToken token in found)
             {
-                tokens.Add(new() { Id = token.Id, Text = _parts.Model.Table.Text(token.Id)!, Offsets = piece.Original(token.Start, token.End) });
+                tokens.Add(new()
+                {
+                    Id = token.Id,
+                    Text = token.ShowsText ? System.Text.Encoding.UTF8.GetString(piece.Bytes[token.Start..token.End]) : _parts.Model.Table.Text(token.Id)!,
+                    Offsets = piece.Original(token.Start, token.End),
+                });
             }
         }
 

@@ -145,3 +145,66 @@ internal sealed class ByteFallbackDecoder : Decoder
             ? value
             : null;
 }
+
+/// <summary>WordPiece: continuing pieces join, others get a blank before; English punctuation closes up if asked.</summary>
+internal sealed class WordPieceDecoder(string prefix, bool cleanup) : Decoder
+{
+    private static readonly (string From, string To)[] Joins =
+    [
+        (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
+        (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+    ];
+
+    internal override List<string> Apply(List<string> tokens) => [.. tokens.Select((token, i) =>
+    {
+        string text = i == 0 ? token : token.StartsWith(prefix, StringComparison.Ordinal) ? token[prefix.Length..] : " " + token;
+        return cleanup ? CleanUp(text) : text;
+    })];
+
+    internal static string CleanUp(string text) =>
+        Joins.Aggregate(text, (t, join) => t.Replace(join.From, join.To, StringComparison.Ordinal));
+}
+
+/// <summary>A suffix that ends words becomes a blank, the last one nothing.</summary>
+internal sealed class BpeSuffixDecoder(string suffix) : Decoder
+{
+    internal override List<string> Apply(List<string> tokens) =>
+        [.. tokens.Select((token, i) => suffix.Length == 0 ? token : token.Replace(suffix, i == tokens.Count - 1 ? "" : " ", StringComparison.Ordinal))];
+}
+
+/// <summary>Speech: repeats collapse, padding goes, the delimiter becomes a blank.</summary>
+internal sealed class CtcDecoder(string padToken, string wordDelimiterToken, bool cleanup) : Decoder
+{
+    internal override List<string> Apply(List<string> tokens)
+    {
+        List<string> result = [];
+        for (int i = 0; i < tokens.Count; i++)
+        {
+            if (i > 0 && tokens[i] == tokens[i - 1])
+            {
+                continue;
+            }
+
+            string text = padToken.Length == 0 ? tokens[i] : tokens[i].Replace(padToken, "", StringComparison.Ordinal);
+            if (cleanup)
+            {
+                text = WordPieceDecoder.CleanUp(text);
+                text = wordDelimiterToken.Length == 0 ? text : text.Replace(wordDelimiterToken, " ", StringComparison.Ordinal);
+            }
+
+            if (text.Length > 0)
+            {
+                result.Add(text);
+            }
+        }
+
+        return result;
+    }
+}
+
+/// <summary>The visible character becomes a blank again, in the first token nothing.</summary>
+internal sealed class MetaspaceDecoder(string replacement, PrependScheme scheme) : Decoder
+{
+    internal override List<string> Apply(List<string> tokens) => [.. tokens.Select((token, i) =>
+        token.Replace(replacement, i == 0 && scheme != PrependScheme.Never ? "" : " ", StringComparison.Ordinal))];
+}

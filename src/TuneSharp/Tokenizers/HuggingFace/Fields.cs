@@ -56,6 +56,18 @@ internal sealed class Fields
         ? value.EnumerateArray()
         : throw Wrong(name, Required(name), "a list");
 
+    internal byte[] Base64(string name)
+    {
+        try
+        {
+            return Convert.FromBase64String(Text(name));
+        }
+        catch (FormatException)
+        {
+            throw Wrong(name, Required(name), "base64");
+        }
+    }
+
     /// <summary>A one-character string.</summary>
     internal Rune Character(string name)
     {

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 
 namespace TuneSharp.Tokenizers;
@@ -84,6 +83,15 @@ public static class TokenizerJson
             "NFKD" => new UnicodeNormalizer(compatible: true, compose: false),
             "Replace" => new ReplaceNormalizer(Pattern.Read(fields, "pattern"), fields.Text("content")),
             "Prepend" => new PrependNormalizer(fields.Text("prepend")),
+            "Strip" => new StripNormalizer(fields.Flag("strip_left"), fields.Flag("strip_right")),
+            "StripAccents" => new StripAccentsNormalizer(),
+            "Lowercase" => new LowercaseNormalizer(),
+            "Nmt" => new NmtNormalizer(),
+            "ByteLevel" => new ByteLevelNormalizer(),
+            "Precompiled" => new PrecompiledNormalizer(new CharsMap(fields.Base64("precompiled_charsmap"))),
+            "BertNormalizer" => new BertNormalizer(
+                fields.Flag("clean_text"), fields.Flag("handle_chinese_chars"),
+                fields.Optional("strip_accents") is null ? null : fields.Flag("strip_accents"), fields.Flag("lowercase")),
             _ => throw Unknown(fields, type),
         };
         fields.Done();
@@ -99,10 +107,48 @@ public static class TokenizerJson
             "Sequence" => new PreTokenizerSequence(Children(fields, "pretokenizers", ReadPreTokenizer)),
             "Split" => new SplitPreTokenizer(Pattern.Read(fields, "pattern"), Pattern.ReadBehavior(fields, "behavior"), fields.Flag("invert", false)),
             "ByteLevel" => ReadByteLevel(fields, (prefix, _, regex) => new ByteLevelPreTokenizer(prefix, regex)),
+            "Whitespace" => new WhitespacePreTokenizer(),
+            "WhitespaceSplit" => new CharSplitPreTokenizer(Unicode.IsWhiteSpace, SplitBehavior.Removed),
+            "BertPreTokenizer" => new PreTokenizerSequence(
+            [
+                new CharSplitPreTokenizer(Unicode.IsWhiteSpace, SplitBehavior.Removed),
+                new CharSplitPreTokenizer(Unicode.IsBertPunctuation, SplitBehavior.Isolated),
+            ]),
+            "Punctuation" => new CharSplitPreTokenizer(
+                Unicode.IsBertPunctuation, fields.Optional("behavior") is null ? SplitBehavior.Isolated : Pattern.ReadBehavior(fields, "behavior")),
+            "Digits" => new CharSplitPreTokenizer(
+                Unicode.IsNumber, fields.Flag("individual_digits") ? SplitBehavior.Isolated : SplitBehavior.Contiguous),
+            "CharDelimiterSplit" => Delimiter(fields.Character("delimiter").Value),
+            "Metaspace" => ReadMetaspace(fields, (text, scheme, split) => new MetaspacePreTokenizer(text, scheme, split)),
+            "FixedLength" => new FixedLengthPreTokenizer(fields.Optional("length") is null ? 5 : fields.Integer("length")),
+            "UnicodeScripts" => new UnicodeScriptsPreTokenizer(),
             _ => throw Unknown(fields, type),
         };
         fields.Done();
         return result;
+    }
+
+    private static CharSplitPreTokenizer Delimiter(int delimiter) => new(c => c == delimiter, SplitBehavior.Removed);
+
+    private static T ReadMetaspace<T>(Fields fields, Func<string, PrependScheme, bool, T> make)
+    {
+        fields.OptionalText("str_rep");
+        string name = fields.OptionalText("prepend_scheme") ?? "always";
+        PrependScheme scheme = name switch
+        {
+            "always" => PrependScheme.Always,
+            "first" => PrependScheme.First,
+            "never" => PrependScheme.Never,
+            _ => throw fields.Wrong("prepend_scheme", fields.Required("prepend_scheme"), "always, first or never"),
+        };
+        if (!fields.Flag("add_prefix_space", true))
+        {
+            scheme = fields.Optional("prepend_scheme") is null || scheme == PrependScheme.Never
+                ? PrependScheme.Never
+                : throw new FormatException($"{fields.Where}: add_prefix_space is false, yet prepend_scheme is {name}.");
+        }
+
+        return make(fields.Character("replacement").ToString(), scheme, fields.Flag("split", true));
     }
 
     private static T ReadByteLevel<T>(Fields fields, Func<bool, bool, bool, T> make) => make(
@@ -119,10 +165,22 @@ public static class TokenizerJson
             "Sequence" => new PostProcessorSequence(Children(fields, "processors", ReadPostProcessor)),
             "ByteLevel" => ReadByteLevel(fields, (prefix, trim, _) => new ByteLevelPostProcessor(prefix, trim)),
             "TemplateProcessing" => ReadTemplate(fields),
+            "BertProcessing" => new FramingPostProcessor([Named(fields, "cls")], [Named(fields, "sep")]),
+            "RobertaProcessing" => new FramingPostProcessor(
+                [Named(fields, "cls")], [Named(fields, "sep")], fields.Flag("trim_offsets"), fields.Flag("add_prefix_space")),
             _ => throw Unknown(fields, type),
         };
         fields.Done();
         return result;
+    }
+
+    // ["[CLS]", 2]
+    private static (int Id, string Text) Named(Fields fields, string name)
+    {
+        JsonElement[] pair = [.. fields.List(name)];
+        return pair.Length == 2 && pair[0].ValueKind == JsonValueKind.String && pair[1].ValueKind == JsonValueKind.Number && pair[1].TryGetInt32(out int id)
+            ? (id, pair[0].GetString()!)
+            : throw fields.Wrong(name, fields.Required(name), "a token and its id");
     }
 
     private static FramingPostProcessor ReadTemplate(Fields fields)
@@ -173,6 +231,10 @@ public static class TokenizerJson
             "ByteFallback" => new ByteFallbackDecoder(),
             "Fuse" => new FuseDecoder(),
             "Strip" => new StripDecoder(fields.Character("content"), fields.Integer("start"), fields.Integer("stop")),
+            "WordPiece" => new WordPieceDecoder(fields.Text("prefix"), fields.Flag("cleanup")),
+            "BPEDecoder" => new BpeSuffixDecoder(fields.Text("suffix")),
+            "CTC" => new CtcDecoder(fields.Text("pad_token"), fields.Text("word_delimiter_token"), fields.Flag("cleanup")),
+            "Metaspace" => ReadMetaspace(fields, (text, scheme, _) => new MetaspaceDecoder(text, scheme)),
             _ => throw Unknown(fields, type),
         };
         fields.Done();
@@ -181,95 +243,4 @@ public static class TokenizerJson
 
     private static FormatException Unknown(Fields fields, string type) =>
         new($"{fields.Where} is of type {type}, which this program does not know.");
-}
-
-/// <summary>Reads the model: vocabulary and what goes with it.</summary>
-internal static class ModelReader
-{
-    internal static TokenModel Read(JsonElement element)
-    {
-        Fields fields = new(element, "model");
-        string type = fields.OptionalText("type") ?? "BPE";
-        TokenModel model = type switch
-        {
-            "BPE" => ReadBpe(fields),
-            _ => throw new FormatException($"model is of type {type}, which this program does not know."),
-        };
-        fields.Done();
-        return model;
-    }
-
-    private static BpeModel ReadBpe(Fields fields)
-    {
-        if (fields.Optional("dropout") is JsonElement dropout && dropout.GetDouble() != 0)
-        {
-            throw new FormatException("model.dropout is set: encoding would be random. Set it to null.");
-        }
-
-        BpeOptions options = new()
-        {
-            UnknownToken = fields.OptionalText("unk_token"),
-            ContinuingPrefix = fields.OptionalText("continuing_subword_prefix"),
-            EndSuffix = fields.OptionalText("end_of_word_suffix"),
-            FuseUnknown = fields.Flag("fuse_unk", false),
-            ByteFallback = fields.Flag("byte_fallback", false),
-            IgnoreMerges = fields.Flag("ignore_merges", false),
-        };
-        TokenTable table = ReadVocabulary(fields.Required("vocab"));
-        return new BpeModel(table, ReadMerges(fields, table, options), options);
-    }
-
-    private static TokenTable ReadVocabulary(JsonElement vocabulary)
-    {
-        List<(byte[] Token, int Id)> tokens = [];
-        TokenTable table = new(vocabulary.GetPropertyCount());
-        foreach (JsonProperty property in vocabulary.EnumerateObject())
-        {
-            table.Add(property.Value.GetInt32(), Encoding.UTF8.GetBytes(property.Name));
-        }
-
-        table.Seal();
-        return table;
-    }
-
-    // A merge is "a b" in older files, ["a", "b"] in newer ones.
-    private static MergeTable ReadMerges(Fields fields, TokenTable table, BpeOptions options)
-    {
-        JsonElement list = fields.Required("merges");
-        int prefix = Encoding.UTF8.GetByteCount(options.ContinuingPrefix ?? "");
-        MergeTable merges = new(list.GetArrayLength());
-        int rank = 0;
-        foreach (JsonElement merge in list.EnumerateArray())
-        {
-            byte[] left;
-            byte[] right;
-            if (merge.ValueKind == JsonValueKind.String)
-            {
-                string[] parts = merge.GetString()!.Split(' ');
-                if (parts.Length != 2)
-                {
-                    throw new FormatException($"model.merges[{rank}] should be two tokens with one blank between; it is {merge.GetRawText()}.");
-                }
-
-                (left, right) = (Encoding.UTF8.GetBytes(parts[0]), Encoding.UTF8.GetBytes(parts[1]));
-            }
-            else if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2)
-            {
-                (left, right) = (Encoding.UTF8.GetBytes(merge[0].GetString()!), Encoding.UTF8.GetBytes(merge[1].GetString()!));
-            }
-            else
-            {
-                throw new FormatException($"model.merges[{rank}] should be a pair of tokens; it is {merge.GetRawText()}.");
-            }
-
-            merges.Set(Id(left), Id(right), rank, Id([.. left, .. right.AsSpan(Math.Min(prefix, right.Length))]));
-            rank++;
-        }
-
-        return merges;
-
-        int Id(byte[] token) => table.Find(token) is int id and >= 0
-            ? id
-            : throw new FormatException($"model.merges[{rank}] needs the token {Encoding.UTF8.GetString(token)}, which is not in the vocabulary.");
-    }
 }

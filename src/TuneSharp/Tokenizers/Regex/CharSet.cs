@@ -89,8 +89,18 @@ internal sealed class CharSet
             "UPPER" => new(c => Unicode.Category(c) == UnicodeCategory.UppercaseLetter),
             "LOWER" => new(c => Unicode.Category(c) == UnicodeCategory.LowercaseLetter),
             "ALNUM" => new(c => Unicode.IsLetter(c) || Unicode.IsMark(c) || Unicode.Category(c) == UnicodeCategory.DecimalDigitNumber),
-            _ => null,
+            _ => Script(name),
         };
+    }
+
+    // \p{Han}, \p{Script=Han}, \p{IsHan}
+    private static CharSet? Script(string name)
+    {
+        string script = name.StartsWith("Script=", StringComparison.OrdinalIgnoreCase) || name.StartsWith("sc=", StringComparison.OrdinalIgnoreCase)
+            ? name[(name.IndexOf('=', StringComparison.Ordinal) + 1)..]
+            : name.StartsWith("Is", StringComparison.Ordinal) ? name[2..] : name;
+        int number = Scripts.Find(script);
+        return number < 0 ? null : new(c => Scripts.Of(c) == number);
     }
 
     private static bool IsHex(int c) => c < 128 && char.IsAsciiHexDigit((char)c);

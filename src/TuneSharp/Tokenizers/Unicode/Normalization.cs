@@ -185,7 +185,7 @@ internal static class Normalization
         return Pairs.TryGetValue(((long)first << 32) | (uint)second, out int whole) ? whole : -1;
     }
 
-    private static int Number(Stream stream)
+    internal static int Number(Stream stream)
     {
         int value = 0;
         for (int shift = 0; ; shift += 7)

@@ -46,6 +46,17 @@ internal static class Unicode
         or (>= UnicodeCategory.NonSpacingMark and <= UnicodeCategory.EnclosingMark)
         or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.ConnectorPunctuation;
 
+    /// <summary>\w as Rust's regex crate has it: also other alphabetic characters and the two joiners.</summary>
+    internal static bool IsRustWord(int codePoint) => IsWord(codePoint)
+        || Category(codePoint) == UnicodeCategory.LetterNumber
+        || codePoint is 0x200C or 0x200D or (>= 0x24B6 and <= 0x24E9)
+            or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
+
+    /// <summary>Punctuation as BERT has it: also the ASCII characters that Unicode counts as symbols.</summary>
+    internal static bool IsBertPunctuation(int codePoint) => codePoint < 128
+        ? codePoint is (>= '!' and <= '/') or (>= ':' and <= '@') or (>= '[' and <= '`') or (>= '{' and <= '~')
+        : IsPunctuation(codePoint);
+
     /// <summary>A code point as case-blind comparison sees it.</summary>
     internal static int Fold(int codePoint) => codePoint switch
     {
