@@ -98,7 +98,18 @@ public sealed class CheckpointReader : ITensorSource
     }
 
     /// <summary>Opens one weight file by what its first bytes say it is.</summary>
-    internal static ITensorSource OpenFile(string path) => new SafetensorsFile(path);
+    internal static ITensorSource OpenFile(string path)
+    {
+        bool torch;
+        using (MappedFile file = new(path))
+        {
+            ReadOnlySpan<byte> head = file.Span(0, (int)Math.Min(file.Length, 9));
+            // A safetensors file may begin with any length, but its ninth byte is a brace; a zip's is 0 or 8, an old pickle's 0xf9.
+            torch = (head.StartsWith("PK"u8) || head is [0x80, ..]) && head is not [.., (byte)'{'];
+        }
+
+        return torch ? new TorchPickleFile(path) : new SafetensorsFile(path);
+    }
 
     private static CheckpointReader OpenIndex(string indexFile)
     {

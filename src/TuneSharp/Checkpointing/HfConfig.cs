@@ -36,7 +36,7 @@ public sealed class HfConfig
     /// <param name="file">Its file, for messages.</param>
     public HfConfig(JsonObject json, string file = "config.json")
     {
-        _json = (JsonObject)json.DeepClone();
+        _json = (JsonObject)JsonNode.Parse(json.ToJsonString())!; // a number set by code keeps its C# type, and reads as no other
         File = file;
     }
 

@@ -1,0 +1,195 @@
+namespace TuneSharp.Checkpointing;
+
+/// <summary>Merges an adapter into its base model, tensor by tensor, and writes a model folder that other tools load.</summary>
+/// <remarks>
+/// W' = W + scale·B·A; for DoRA, W' = m · (W + scale·B·A) / ‖W + scale·B·A‖ per output row (https://arxiv.org/abs/2402.09353).
+/// Computed in fp32 and rounded once, to the weight's dtype. Memory stays near the largest tensor, whatever the model's size.
+/// </remarks>
+public static class Exporter
+{
+    private const string Head = "lm_head";
+
+    /// <summary>Merges and writes.</summary>
+    /// <param name="baseWeights">The base, in any naming that <see cref="WeightLoader"/> reads; written in Hugging Face's.</param>
+    /// <param name="map">The family's table.</param>
+    /// <param name="adapter">The adapter's settings.</param>
+    /// <param name="adapterTensors">The adapter's tensors, in PEFT's or our names.</param>
+    /// <param name="outDir">A new or empty folder.</param>
+    /// <param name="baseDir">The base model's folder: config, tokenizer and generation config are copied from it; null for none.</param>
+    /// <param name="dtype">Element type of all floating-point weights; null to keep each one's own.</param>
+    /// <param name="shardBytes">Largest shard, in bytes.</param>
+    /// <exception cref="CheckpointException">Adapter and base do not fit, or the disk refuses. Nothing is left at <paramref name="outDir"/>.</exception>
+    public static void Export(
+        ITensorSource baseWeights, WeightMap map, PeftAdapter adapter, ITensorSource adapterTensors, string outDir,
+        string? baseDir = null, ScalarType? dtype = null, long shardBytes = ShardedWriter.DefaultShardBytes)
+    {
+        if (Directory.Exists(outDir) && Directory.EnumerateFileSystemEntries(outDir).Any())
+        {
+            throw new CheckpointException($"{outDir}: is not empty, and an export replaces the whole folder. Choose another output_dir, or empty it.");
+        }
+
+        HfView weights = new(baseWeights, map);
+        HfView updates = new(adapterTensors, map);
+        Dictionary<string, Update> plan = Plan(weights, adapter, updates);
+        bool untie = plan.ContainsKey(Head + ".weight") && !weights.Tensors.ContainsKey(Head + ".weight");
+        List<TensorInfo> infos = [.. weights.Tensors.Values];
+        if (untie)
+        {
+            // The head alone was adapted: merged, it is no longer the embedding.
+            infos.Add(plan[Head + ".weight"].Weight with { Name = Head + ".weight" });
+        }
+
+        infos = [.. infos.Select(i => dtype is { } d && IsFloat(i.Dtype) ? i with { Dtype = d } : i)];
+        Dictionary<string, TensorInfo> written = infos.ToDictionary(i => i.Name, StringComparer.Ordinal);
+        AtomicFolder.Write(outDir, folder =>
+        {
+            if (baseDir is not null)
+            {
+                CompanionFiles.Copy(baseDir, folder);
+            }
+
+            ShardedWriter.Write(
+                folder, infos,
+                name => plan.TryGetValue(name, out Update? u) ? Merge(weights, updates, u).to_type(written[name].Dtype) : weights.Read(name).to_type(written[name].Dtype),
+                shardBytes);
+            Checkpointer.WriteDtype(folder, infos, untie);
+        });
+    }
+
+    /// <summary>One merged weight.</summary>
+    private sealed record Update(TensorInfo Weight, string A, string B, string? Magnitude, double Scale);
+
+    private static Tensor Merge(HfView weights, HfView updates, Update u)
+    {
+        using IDisposable still = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor a_RI = updates.Read(u.A).to_type(ScalarType.Float32);
+        Tensor b_OR = updates.Read(u.B).to_type(ScalarType.Float32);
+        Tensor w_OI = b_OR.mm(a_RI).mul_(u.Scale).add_(weights.Read(u.Weight.Name).to_type(ScalarType.Float32));
+        if (u.Magnitude is not null)
+        {
+            Tensor m_O1 = updates.Read(u.Magnitude).to_type(ScalarType.Float32).reshape(-1, 1);
+            w_OI = w_OI.mul_(m_O1 / w_OI.norm(1, keepdim: true, p: 2));
+        }
+
+        return w_OI.MoveToOuterDisposeScope();
+    }
+
+    private static Dictionary<string, Update> Plan(HfView weights, PeftAdapter adapter, HfView updates)
+    {
+        Dictionary<string, Dictionary<string, string>> modules = new(StringComparer.Ordinal);
+        foreach (string name in updates.Tensors.Keys)
+        {
+            (string module, string part) = PeftAdapter.Split(name)
+                ?? throw new CheckpointException($"{updates.FileOf(name)}: {name} is no part of a LoRA. Merge this adapter with PEFT.");
+            if (!modules.TryGetValue(module, out Dictionary<string, string>? parts))
+            {
+                modules[module] = parts = new(StringComparer.Ordinal);
+            }
+
+            parts[part] = name;
+        }
+
+        Dictionary<string, Update> plan = new(StringComparer.Ordinal);
+        foreach ((string module, Dictionary<string, string> parts) in modules)
+        {
+            if (parts.Count == 1 && parts.ContainsKey("base_layer"))
+            {
+                continue; // PEFT's copy of a frozen weight
+            }
+
+            Update update = Check(weights, adapter, updates, module, parts);
+            plan.Add(module + ".weight", update);
+        }
+
+        return plan.Count > 0 ? plan : throw new CheckpointException("The adapter has no tensors, so there is nothing to merge. Name the folder of a trained adapter.");
+    }
+
+    private static Update Check(HfView weights, PeftAdapter adapter, HfView updates, string module, Dictionary<string, string> parts)
+    {
+        string file = updates.FileOf(parts.Values.First());
+        if (!parts.TryGetValue("lora_A", out string? a) || !parts.TryGetValue("lora_B", out string? b))
+        {
+            throw new CheckpointException($"{file}: {module} has no {(parts.ContainsKey("lora_A") ? "lora_B" : "lora_A")}. Save or download the adapter again.");
+        }
+
+        string? magnitude = parts.GetValueOrDefault("lora_magnitude_vector");
+        if (adapter.UseDora != magnitude is not null)
+        {
+            throw new CheckpointException(
+                $"{file}: use_dora is {(adapter.UseDora ? "true" : "false")}, and {module} has {(magnitude is null ? "no" : "a")} lora_magnitude_vector. "
+                + "Settings and weights do not belong together.");
+        }
+
+        TensorInfo? weight = weights.Tensors.GetValueOrDefault(module + ".weight")
+            ?? (module == Head ? weights.Tensors.GetValueOrDefault("model.embed_tokens.weight") : null);
+        if (weight is null)
+        {
+            throw new CheckpointException($"{file}: adapts {module}, which the base model does not have. Choose the base that the adapter was trained on"
+                + (adapter.BaseModelNameOrPath is { } name ? $": {name}." : "."));
+        }
+
+        long[] sa = updates.Tensors[a].Shape, sb = updates.Tensors[b].Shape;
+        bool fits = weight.Shape.Length == 2 && sa.Length == 2 && sb.Length == 2 && sb[0] == weight.Shape[0] && sa[1] == weight.Shape[1] && sa[0] == sb[1]
+            && (magnitude is null || updates.Tensors[magnitude].Count == weight.Shape[0]);
+        if (!fits)
+        {
+            throw new CheckpointException(
+                $"{file}: {module} has B {updates.Tensors[b].ShapeText} and A {updates.Tensors[a].ShapeText}, and the base's weight is {weight.ShapeText}. "
+                + "Choose the base that the adapter was trained on" + (adapter.BaseModelNameOrPath is { } name ? $": {name}." : "."));
+        }
+
+        int rank = adapter.RankOf(module);
+        return rank == sa[0] ? new Update(weight, a, b, magnitude, adapter.ScaleOf(module))
+            : throw new CheckpointException($"{file}: {module} has rank {sa[0]}, and {PeftAdapter.ConfigName} says {rank}. They do not belong together.");
+    }
+
+    private static bool IsFloat(ScalarType type) => type is ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64;
+
+    /// <summary>A source under Hugging Face's (for adapters, PEFT's) names and row order, whatever its own are.</summary>
+    private sealed class HfView
+    {
+        private readonly ITensorSource _source;
+        private readonly Dictionary<string, (string File, MappedName? Ours, MappedName? Hf)> _names = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, TensorInfo> _tensors = new(StringComparer.Ordinal);
+
+        internal HfView(ITensorSource source, WeightMap map)
+        {
+            _source = source;
+            SourceNaming naming = SourceNaming.Of(source, map);
+            foreach ((string file, TensorInfo info) in source.Tensors)
+            {
+                if (naming.Naming == Naming.HuggingFace)
+                {
+                    Add(file, file, null, null, info); // all of it, known to the family or not: an export loses nothing
+                }
+                else if (naming.ToModel(file) is { } ours && map.ToFile(ours.Name) is { } hf)
+                {
+                    Add(hf.Name, file, ours, hf, info);
+                }
+                else if (!naming.IsDropped(file))
+                {
+                    throw new CheckpointException($"{source.FileOf(file)}: {file} has no name in Hugging Face's files of this family.");
+                }
+            }
+        }
+
+        internal IReadOnlyDictionary<string, TensorInfo> Tensors => _tensors;
+
+        internal string FileOf(string name) => _source.FileOf(_names[name].File);
+
+        internal Tensor Read(string name)
+        {
+            (string file, MappedName? ours, MappedName? hf) = _names[name];
+            Tensor t = _source.Read(file);
+            t = ours?.Apply(t) ?? t;
+            return hf?.Apply(t) ?? t;
+        }
+
+        private void Add(string name, string file, MappedName? ours, MappedName? hf, TensorInfo info)
+        {
+            _names[name] = (file, ours, hf);
+            _tensors[name] = info with { Name = name };
+        }
+    }
+}

@@ -1,0 +1,37 @@
+namespace TuneSharp.Checkpointing;
+
+/// <summary>Tensors that are made when they are written, one at a time.</summary>
+/// <param name="Infos">Names, shapes and dtypes, in the order in which shards are filled.</param>
+/// <param name="Read">Makes or finds a tensor by name; those that it makes are disposed after use.</param>
+public sealed record LazyTensors(IReadOnlyList<TensorInfo> Infos, Func<string, Tensor> Read)
+{
+    /// <summary>No tensors.</summary>
+    public static LazyTensors None { get; } = new([], _ => throw new InvalidOperationException("There are no tensors."));
+
+    /// <summary>Tensors that are at hand.</summary>
+    /// <param name="tensors">By name; not disposed.</param>
+    public static LazyTensors Of(IReadOnlyDictionary<string, Tensor> tensors) =>
+        new([.. tensors.Select(t => new TensorInfo(t.Key, t.Value.shape, t.Value.dtype))], name => tensors[name]);
+
+    /// <summary>The same tensors under a file's names, in its row order.</summary>
+    /// <exception cref="CheckpointException">The naming has no name for one.</exception>
+    internal LazyTensors In(SourceNaming naming, Func<string, MappedName, string>? rename = null)
+    {
+        List<TensorInfo> infos = [];
+        Dictionary<string, (string Ours, MappedName Mapped)> back = new(StringComparer.Ordinal);
+        foreach (TensorInfo info in Infos)
+        {
+            MappedName mapped = naming.ToFile(info.Name)
+                ?? throw new CheckpointException($"{info.Name} has no name in {naming.Naming}'s files, so it cannot be saved there.");
+            string name = rename?.Invoke(info.Name, mapped) ?? mapped.Name;
+            if (!back.TryAdd(name, (info.Name, mapped)))
+            {
+                throw new CheckpointException($"{info.Name} and {back[name].Ours} would both be saved as {name}.");
+            }
+
+            infos.Add(info with { Name = name });
+        }
+
+        return new LazyTensors(infos, name => back[name].Mapped.Apply(Read(back[name].Ours)));
+    }
+}
