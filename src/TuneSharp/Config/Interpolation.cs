@@ -6,7 +6,8 @@ namespace TuneSharp.Config;
 /// <summary>Replaces <c>${…}</c> by what it stands for, after all overrides are in.</summary>
 /// <remarks>
 /// <c>${a.b}</c> from the top, <c>${.b}</c> beside the value (a further dot per level up), <c>${a.${b}}</c>, inside longer
-/// text, <c>${oc.env:NAME,default}</c> and <c>${eval:'${a} * ${b}'}</c>. <c>\${</c> is text. A value that is one interpolation
+/// text, <c>${oc.env:NAME,default}</c> <c>${eval:'${a} * ${b}'}</c> and
+/// <c>${quickstart:model}</c> (a path beside the program). <c>\${</c> is text. A value that is one interpolation
 /// keeps the type of what it names.
 /// </remarks>
 internal sealed class Interpolation
@@ -162,8 +163,12 @@ internal sealed class Interpolation
                 return value is null
                     ? throw new FormatException($"the environment variable {variable} is not set. Set it, or give a default: ${{oc.env:{variable},default}}")
                     : new ConfigScalar(YamlScalars.Resolve(value), value, scalar.Place);
+            case "quickstart":
+                // The small model and data that travel beside the program.
+                string file = Path.Combine(AppContext.BaseDirectory, "quickstart", Unquote(arguments));
+                return new ConfigScalar(file, file, scalar.Place, isQuoted: true);
             default:
-                throw new FormatException($"${{{resolver}:…}} is not known; the resolvers are oc.env and eval");
+                throw new FormatException($"${{{resolver}:…}} is not known; the resolvers are oc.env, eval and quickstart");
         }
     }
 

@@ -25,6 +25,9 @@ public sealed class BuildScope : IDisposable
         _current = this;
     }
 
+    /// <summary>The innermost scope of this thread, or null.</summary>
+    public static BuildScope? Current => _current;
+
     /// <summary>Device of new parameters.</summary>
     public Device Device { get; }
 

@@ -50,6 +50,9 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <summary>The model's weight names in Hugging Face's files and here.</summary>
     public WeightMap Weights { get; }
 
+    /// <summary>The adapters the model was built with, or null.</summary>
+    public Peft.LoraConfig? Lora { get; init; }
+
     /// <summary>The folder that the weights came from, or null.</summary>
     public string? SourceDirectory { get; set; }
 

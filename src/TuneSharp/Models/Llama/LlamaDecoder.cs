@@ -23,7 +23,10 @@ internal static class LlamaDecoder
             output: shape.NumClasses > 0
                 ? new Linear(shape.EmbedDim, shape.NumClasses)
                 : linear.Output(shape.EmbedDim, shape.VocabSize, shape.TieWordEmbeddings),
-            rope);
+            rope)
+        {
+            Lora = lora,
+        };
     }
 
     private static TransformerLayer Layer(int i, DecoderConfig s, LinearFactory linear) => new(

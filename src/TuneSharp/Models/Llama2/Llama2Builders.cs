@@ -27,81 +27,81 @@ public static class Llama2Builders
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.llama2_7b")]
     public static TransformerDecoder Llama2_7B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape7B, null, weights);
+        ModelLoader.Build(Shape7B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 7B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.lora_llama2_7b")]
     public static TransformerDecoder LoraLlama2_7B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape7B, lora, weights);
+        ModelLoader.Build(Shape7B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 7B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.qlora_llama2_7b")]
     public static TransformerDecoder QloraLlama2_7B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape7B, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape7B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 13B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.llama2_13b")]
     public static TransformerDecoder Llama2_13B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape13B, null, weights);
+        ModelLoader.Build(Shape13B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 13B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.lora_llama2_13b")]
     public static TransformerDecoder LoraLlama2_13B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape13B, lora, weights);
+        ModelLoader.Build(Shape13B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 13B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.qlora_llama2_13b")]
     public static TransformerDecoder QloraLlama2_13B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape13B, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape13B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 70B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.llama2_70b")]
     public static TransformerDecoder Llama2_70B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, null, weights);
+        ModelLoader.Build(Shape70B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 70B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.lora_llama2_70b")]
     public static TransformerDecoder LoraLlama2_70B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, lora, weights);
+        ModelLoader.Build(Shape70B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 70B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.qlora_llama2_70b")]
     public static TransformerDecoder QloraLlama2_70B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape70B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 7B with a reward head of one output.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.llama2_reward_7b")]
     public static TransformerDecoder Llama2Reward7B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(ShapeReward7B, null, weights);
+        ModelLoader.Build(ShapeReward7B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 7B with a reward head of one output with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.lora_llama2_reward_7b")]
     public static TransformerDecoder LoraLlama2Reward7B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(ShapeReward7B, lora, weights);
+        ModelLoader.Build(ShapeReward7B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 2 7B with a reward head of one output with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama2.qlora_llama2_reward_7b")]
     public static TransformerDecoder QloraLlama2Reward7B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(ShapeReward7B, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(ShapeReward7B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>A Llama 2 decoder of any size.</summary>
     /// <param name="vocabSize">Rows of the embedding table.</param>

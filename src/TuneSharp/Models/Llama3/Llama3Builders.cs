@@ -22,41 +22,41 @@ public static class Llama3Builders
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3.llama3_8b")]
     public static TransformerDecoder Llama3_8B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape8B, null, weights);
+        ModelLoader.Build(Shape8B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3 8B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3.lora_llama3_8b")]
     public static TransformerDecoder LoraLlama3_8B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape8B, lora, weights);
+        ModelLoader.Build(Shape8B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3 8B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3.qlora_llama3_8b")]
     public static TransformerDecoder QloraLlama3_8B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape8B, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape8B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3 70B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3.llama3_70b")]
     public static TransformerDecoder Llama3_70B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, null, weights);
+        ModelLoader.Build(Shape70B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3 70B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3.lora_llama3_70b")]
     public static TransformerDecoder LoraLlama3_70B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, lora, weights);
+        ModelLoader.Build(Shape70B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3 70B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3.qlora_llama3_70b")]
     public static TransformerDecoder QloraLlama3_70B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape70B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>A Llama 3 decoder of any size.</summary>
     /// <param name="vocabSize">Rows of the embedding table.</param>

@@ -26,61 +26,61 @@ public static class Llama3_1Builders
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_1.llama3_1_8b")]
     public static TransformerDecoder Llama3_1_8B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape8B, null, weights);
+        ModelLoader.Build(Shape8B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.1 8B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_1.lora_llama3_1_8b")]
     public static TransformerDecoder LoraLlama3_1_8B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape8B, lora, weights);
+        ModelLoader.Build(Shape8B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.1 8B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_1.qlora_llama3_1_8b")]
     public static TransformerDecoder QloraLlama3_1_8B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape8B, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape8B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.1 70B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_1.llama3_1_70b")]
     public static TransformerDecoder Llama3_1_70B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, null, weights);
+        ModelLoader.Build(Shape70B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.1 70B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_1.lora_llama3_1_70b")]
     public static TransformerDecoder LoraLlama3_1_70B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, lora, weights);
+        ModelLoader.Build(Shape70B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.1 70B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_1.qlora_llama3_1_70b")]
     public static TransformerDecoder QloraLlama3_1_70B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape70B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.1 405B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_1.llama3_1_405b")]
     public static TransformerDecoder Llama3_1_405B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape405B, null, weights);
+        ModelLoader.Build(Shape405B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.1 405B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_1.lora_llama3_1_405b")]
     public static TransformerDecoder LoraLlama3_1_405B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape405B, lora, weights);
+        ModelLoader.Build(Shape405B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.1 405B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_1.qlora_llama3_1_405b")]
     public static TransformerDecoder QloraLlama3_1_405B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape405B, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape405B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>A Llama 3.1 decoder of any size.</summary>
     /// <param name="vocabSize">Rows of the embedding table.</param>

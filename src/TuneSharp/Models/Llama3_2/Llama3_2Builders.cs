@@ -24,7 +24,7 @@ public static class Llama3_2Builders
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_2.llama3_2_1b")]
     public static TransformerDecoder Llama3_2_1B(bool tieWordEmbeddings = true, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape1B with { TieWordEmbeddings = tieWordEmbeddings }, null, weights);
+        ModelLoader.Build(Shape1B with { TieWordEmbeddings = tieWordEmbeddings }, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.2 1B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
@@ -32,7 +32,7 @@ public static class Llama3_2Builders
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_2.lora_llama3_2_1b")]
     public static TransformerDecoder LoraLlama3_2_1B(LoraConfig lora, bool tieWordEmbeddings = true, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape1B with { TieWordEmbeddings = tieWordEmbeddings }, lora, weights);
+        ModelLoader.Build(Shape1B with { TieWordEmbeddings = tieWordEmbeddings }, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.2 1B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
@@ -40,14 +40,14 @@ public static class Llama3_2Builders
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_2.qlora_llama3_2_1b")]
     public static TransformerDecoder QloraLlama3_2_1B(LoraConfig lora, bool tieWordEmbeddings = true, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape1B with { TieWordEmbeddings = tieWordEmbeddings }, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape1B with { TieWordEmbeddings = tieWordEmbeddings }, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.2 3B.</summary>
     /// <param name="tieWordEmbeddings">The head is the embedding table, as in the released weights.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_2.llama3_2_3b")]
     public static TransformerDecoder Llama3_2_3B(bool tieWordEmbeddings = true, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape3B with { TieWordEmbeddings = tieWordEmbeddings }, null, weights);
+        ModelLoader.Build(Shape3B with { TieWordEmbeddings = tieWordEmbeddings }, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.2 3B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
@@ -55,7 +55,7 @@ public static class Llama3_2Builders
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_2.lora_llama3_2_3b")]
     public static TransformerDecoder LoraLlama3_2_3B(LoraConfig lora, bool tieWordEmbeddings = true, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape3B with { TieWordEmbeddings = tieWordEmbeddings }, lora, weights);
+        ModelLoader.Build(Shape3B with { TieWordEmbeddings = tieWordEmbeddings }, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.2 3B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
@@ -63,7 +63,7 @@ public static class Llama3_2Builders
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_2.qlora_llama3_2_3b")]
     public static TransformerDecoder QloraLlama3_2_3B(LoraConfig lora, bool tieWordEmbeddings = true, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape3B with { TieWordEmbeddings = tieWordEmbeddings }, lora with { QuantizeBase = true }, weights);
+        ModelLoader.Build(Shape3B with { TieWordEmbeddings = tieWordEmbeddings }, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 
     /// <summary>A Llama 3.2 decoder of any size.</summary>
     /// <param name="vocabSize">Rows of the embedding table.</param>

@@ -20,21 +20,19 @@ public static class Llama3_3Builders
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_3.llama3_3_70b")]
     public static TransformerDecoder Llama3_3_70B([Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, null, weights);
+        ModelLoader.Build(Shape70B, null, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.3 70B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_3.lora_llama3_3_70b")]
     public static TransformerDecoder LoraLlama3_3_70B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, lora, weights);
+        ModelLoader.Build(Shape70B, lora, LlamaDecoder.Build, weights);
 
     /// <summary>Llama 3.3 70B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
     [Component("torchtune.models.llama3_3.qlora_llama3_3_70b")]
     public static TransformerDecoder QloraLlama3_3_70B(LoraConfig lora, [Runtime] string? weights = null) =>
-        LlamaLoader.Build(Shape70B, lora with { QuantizeBase = true }, weights);
-
-
+        ModelLoader.Build(Shape70B, lora with { QuantizeBase = true }, LlamaDecoder.Build, weights);
 }

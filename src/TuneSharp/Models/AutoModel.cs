@@ -1,0 +1,78 @@
+using TuneSharp.Checkpointing;
+using TuneSharp.Config;
+using TuneSharp.Models.Llama;
+using TuneSharp.Modules;
+using TuneSharp.Modules.Peft;
+
+namespace TuneSharp.Models;
+
+/// <summary>Builds whatever model a Hugging Face folder's <c>config.json</c> describes.</summary>
+public static class AutoModel
+{
+    /// <summary>The families, by <c>model_type</c>. A new family adds its line here.</summary>
+    private static readonly IReadOnlyDictionary<string, Func<HfConfig, DecoderConfig>> Families =
+        new Dictionary<string, Func<HfConfig, DecoderConfig>>(StringComparer.Ordinal)
+        {
+            ["llama"] = LlamaHfConfig.Shape,
+        };
+
+    /// <summary>Fields of <c>config.json</c> that say nothing about what the model computes.</summary>
+    private static readonly HashSet<string> Ignored = new(StringComparer.Ordinal)
+    {
+        "_name_or_path", "architectures", "auto_map", "bos_token_id", "chunk_size_feed_forward", "dtype", "eos_token_id", "id2label",
+        "initializer_range", "is_decoder", "is_encoder_decoder", "label2id", "num_labels", "output_attentions", "output_hidden_states",
+        "pad_token_id", "pretraining_tp", "problem_type", "return_dict", "task_specific_params", "torch_dtype", "transformers_version",
+        "unsloth_version", "unsloth_fixed", "use_cache", "tokenizer_class", "attn_implementation", "_attn_implementation_autoset",
+    };
+
+    /// <summary>The <c>model_type</c>s that can be built.</summary>
+    public static IReadOnlyCollection<string> KnownTypes => [.. Families.Keys];
+
+    /// <summary>Builds the model of a checkpoint folder without its weights: the recipe's checkpointer loads these.</summary>
+    /// <param name="checkpointer">Whose folder is read when <paramref name="path"/> is null.</param>
+    /// <param name="path">The folder (or its <c>config.json</c>); null for the checkpointer's.</param>
+    /// <param name="lora">Adapters, or null.</param>
+    [Component("auto")]
+    public static TransformerDecoder Auto(Checkpointer? checkpointer, string? path = null, LoraConfig? lora = null) =>
+        Build(
+            HfConfig.Read(path ?? checkpointer?.CheckpointDir ?? throw new ConfigException("model auto needs path: a folder with config.json.")),
+            lora);
+
+    /// <summary>Loads a checkpoint folder: the model and its weights, in their own dtype unless a <see cref="BuildScope"/> says another.</summary>
+    /// <param name="folder">A Hugging Face folder.</param>
+    /// <param name="lora">Adapters, or null.</param>
+    /// <exception cref="CheckpointException">The folder's model is of an unknown family, or its files are damaged.</exception>
+    public static TransformerDecoder Load(string folder, LoraConfig? lora = null)
+    {
+        HfConfig config = HfConfig.Read(folder);
+        return ModelLoader.Build(Shape(config), lora, LlamaDecoder.Build, folder);
+    }
+
+    /// <summary>Builds the model that a <c>config.json</c> describes, without weights.</summary>
+    /// <param name="config">The file.</param>
+    /// <param name="lora">Adapters, or null.</param>
+    public static TransformerDecoder Build(HfConfig config, LoraConfig? lora = null) => LlamaDecoder.Build(Shape(config), lora);
+
+    /// <summary>The weight names of the family that a <c>config.json</c> describes.</summary>
+    /// <param name="config">The file.</param>
+    public static WeightMap Weights(HfConfig config) => LlamaWeights.Map(Shape(config));
+
+    /// <summary>The numbers in a <c>config.json</c>; every field must be used by the family or be on the list of those that say nothing.</summary>
+    /// <param name="config">The file.</param>
+    public static DecoderConfig Shape(HfConfig config)
+    {
+        if (!Families.TryGetValue(config.ModelType, out Func<HfConfig, DecoderConfig>? read))
+        {
+            throw new CheckpointException(
+                $"{config.File}: model_type {config.ModelType} is not a family this version knows. It knows: {string.Join(", ", Families.Keys)}.");
+        }
+
+        DecoderConfig shape = read(config);
+        string[] unread = [.. config.UnreadKeys.Where(k => !Ignored.Contains(k)).Order(StringComparer.Ordinal)];
+        return unread.Length == 0
+            ? shape
+            : throw new CheckpointException(
+                $"{config.File}: {string.Join(", ", unread)}: not understood for model_type {config.ModelType}, and ignoring " +
+                "it could change what the model computes. Remove the field if you know that it does not matter.");
+    }
+}

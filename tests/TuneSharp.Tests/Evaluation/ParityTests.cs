@@ -1,0 +1,40 @@
+using TuneSharp.Evaluation;
+
+namespace TuneSharp.Tests.Evaluation;
+
+public sealed class ParityTests
+{
+    /// <summary>Every folder under tests/golden that holds a model and its reference.</summary>
+    public static TheoryData<string> ModelFolders() =>
+    [
+        .. Directory.EnumerateDirectories(Repo.Golden(""))
+            .Where(d => File.Exists(Path.Combine(d, "config.json")) && File.Exists(Path.Combine(d, "io.safetensors")))
+            .Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal),
+    ];
+
+    /// <summary>Every folder under tests/golden that holds a base model, an adapter and their reference.</summary>
+    public static TheoryData<string> AdapterFolders() =>
+    [
+        .. Directory.EnumerateDirectories(Repo.Golden(""))
+            .Where(d => Directory.Exists(Path.Combine(d, "adapter")) && File.Exists(Path.Combine(d, "io.safetensors")))
+            .Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal),
+    ];
+
+    [Theory]
+    [MemberData(nameof(ModelFolders))]
+    public void A_model_computes_what_transformers_computes(string folder) =>
+        AllPass(Parity.Compare(Repo.Golden(folder), Repo.Golden(folder + "/io.safetensors")));
+
+    [Theory]
+    [MemberData(nameof(AdapterFolders))]
+    public void An_adapter_computes_what_PEFT_computes(string folder) =>
+        AllPass(Parity.Compare(
+            Repo.Golden(folder + "/base"), Repo.Golden(folder + "/io.safetensors"), Repo.Golden(folder + "/adapter")));
+
+    private static void AllPass(IReadOnlyList<ParityRow> rows)
+    {
+        Assert.NotEmpty(rows);
+        string[] failed = [.. rows.Where(r => !r.Passed).Select(r => r.ToString())];
+        Assert.True(failed.Length == 0, string.Join('\n', failed));
+    }
+}
