@@ -7,7 +7,7 @@ public static class TokenizerLoader
 
     /// <summary>Reads a tokenizer.</summary>
     /// <param name="path">
-    /// A tokenizer.json, a tiktoken file, or a model folder that holds one of them (tokenizer.json first, then
+    /// A tokenizer.json, a tiktoken file, a SentencePiece model, or a model folder that holds one of them (tokenizer.json first, then
     /// tokenizer.model, then original/tokenizer.model).
     /// </param>
     /// <exception cref="FileNotFoundException">There is no such file, or no tokenizer in the folder.</exception>
@@ -31,8 +31,10 @@ public static class TokenizerLoader
             start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
         }
 
+        // A SentencePiece model is a protobuf message whose first field is its first piece.
         return start.AsSpan().TrimStart((ReadOnlySpan<byte>)" \t\r\n"u8).StartsWith("{"u8) ? TokenizerJson.Load(file)
             : TiktokenFile.LooksLike(start) ? TiktokenFile.Load(file)
-            : throw new FormatException($"{file} is neither a tokenizer.json nor a tiktoken file.");
+            : start is [0x0A, ..] ? SentencePieceModel.Load(file)
+            : throw new FormatException($"{file} is neither a tokenizer.json, nor a tiktoken file, nor a SentencePiece model.");
     }
 }
