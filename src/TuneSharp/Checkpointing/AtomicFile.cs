@@ -99,6 +99,8 @@ public static class AtomicFile
 /// <summary>Writes a folder so that its name always leads to a whole one.</summary>
 public static class AtomicFolder
 {
+    private const string Old = ".old";
+
     /// <summary>Fills a temporary folder beside the final one, flushes its files to the disk, and renames it.</summary>
     /// <param name="path">The final name; an existing folder is replaced once the new one is complete.</param>
     /// <param name="fill">Writes the files; its argument is the temporary folder.</param>
@@ -134,7 +136,7 @@ public static class AtomicFolder
         }
     }
 
-    /// <summary>Removes temporary folders that a process of this machine left when it was killed.</summary>
+    /// <summary>Removes temporary folders that a process of this machine left when it was killed, and puts back what it was replacing.</summary>
     /// <param name="parent">Where to look; a missing folder is fine.</param>
     internal static void RemoveAbandoned(string parent)
     {
@@ -143,10 +145,24 @@ public static class AtomicFolder
             return;
         }
 
-        foreach (string folder in Directory.EnumerateDirectories(parent, $".*.{Environment.MachineName}-*.tmp"))
+        foreach (string folder in Directory.EnumerateDirectories(parent, $".*.{Environment.MachineName}-*.tmp*"))
         {
-            string pid = folder[(folder.LastIndexOf('-') + 1)..^4];
-            if (int.TryParse(pid, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && !IsRunning(id))
+            bool isOld = folder.EndsWith(Old, StringComparison.Ordinal);
+            string temporary = isOld ? folder[..^Old.Length] : folder;
+            string tag = $".{Environment.MachineName}-";
+            int at = temporary.LastIndexOf(tag, StringComparison.Ordinal);
+            if (!temporary.EndsWith(".tmp", StringComparison.Ordinal)
+                || !int.TryParse(temporary[(at + tag.Length)..^4], NumberStyles.None, CultureInfo.InvariantCulture, out int id) || IsRunning(id))
+            {
+                continue;
+            }
+
+            string name = Path.Combine(parent, Path.GetFileName(temporary[..at])[1..]);
+            if (isOld && !Directory.Exists(name))
+            {
+                Directory.Move(folder, name); // it was killed between the two renames of a replacement
+            }
+            else
             {
                 DeleteQuietly(folder);
             }
@@ -183,7 +199,7 @@ public static class AtomicFolder
             return;
         }
 
-        string old = temporary + ".old";
+        string old = temporary + Old;
         DeleteQuietly(old);
         Directory.Move(full, old);
         try

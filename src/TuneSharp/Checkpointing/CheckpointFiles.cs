@@ -32,6 +32,11 @@ public sealed record CheckpointFiles(IReadOnlyList<string> Names)
                 + "As in: {filename_format: 'model-{}-of-{}.safetensors', max_filename: '00002'}.");
         }
 
+        if (m is not string)
+        {
+            last = last.PadLeft(5, '0'); // unquoted, YAML reads a number and its zeros are gone; the hub writes five digits
+        }
+
         if (!int.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count is < 1 or > 99_999)
         {
             throw new CheckpointException($"checkpoint_files: max_filename {last} is not a number from 1 to 99999.");

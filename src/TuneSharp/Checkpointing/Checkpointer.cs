@@ -104,6 +104,7 @@ public abstract class Checkpointer
             return new ResumePoint(folder, step, state, named ?? AdapterIn(folder));
         }
 
+        AtomicFolder.RemoveAbandoned(OutputDir);
         ResumePoint? newest = null;
         foreach (string folder in Saves(OutputDir))
         {

@@ -98,4 +98,16 @@ public sealed class AtomicFileTests
         AtomicFolder.RemoveAbandoned(folder.Path);
         Assert.Equal([alive, elsewhere], Directory.EnumerateDirectories(folder.Path).Order());
     }
+
+    [Fact]
+    public void A_replacement_that_was_killed_between_its_renames_is_undone()
+    {
+        using TemporaryFolder folder = new();
+        Directory.CreateDirectory(folder[$".step_1.{Environment.MachineName}-{int.MaxValue}.tmp.old/x"]);
+        Directory.CreateDirectory(folder[$".step_2.{Environment.MachineName}-{int.MaxValue}.tmp.old/x"]);
+        Directory.CreateDirectory(folder["step_2"]);
+        AtomicFolder.RemoveAbandoned(folder.Path);
+        Assert.Equal([folder["step_1"], folder["step_2"]], Directory.EnumerateDirectories(folder.Path).Order());
+        Assert.True(Directory.Exists(folder["step_1/x"]));
+    }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using TorchSharp;
 using TuneSharp.Checkpointing;
+using TuneSharp.Config;
 using static TorchSharp.torch;
 
 namespace TuneSharp.Tests.Checkpointing;
@@ -199,12 +200,40 @@ public sealed class CheckpointerTests : IDisposable
         Assert.Equal(
             ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
             CheckpointFiles.FromConfig(Pattern("model-{}-of-{}.safetensors", "00002"))!.Names);
+        Assert.Equal(
+            ["m-00001", "m-00002"], CheckpointFiles.FromConfig(new Dictionary<string, object?> { ["filename_format"] = "m-{}", ["max_filename"] = 2L })!.Names);
         Assert.Equal(["c-01.pth", "c-02.pth"], CheckpointFiles.FromConfig(Pattern("c-{}.pth", "02"))!.Names);
         Assert.Throws<CheckpointException>(() => CheckpointFiles.FromConfig(Pattern("model", "02")));
         Assert.Throws<CheckpointException>(() => CheckpointFiles.FromConfig(Pattern("m-{}", "x")));
         Assert.Throws<CheckpointException>(() => CheckpointFiles.FromConfig(new Dictionary<string, object?> { ["filename_format"] = "a{}" }));
         Assert.Throws<CheckpointException>(() => CheckpointFiles.FromConfig(7));
         static Dictionary<string, object?> Pattern(string format, string last) => new() { ["filename_format"] = format, ["max_filename"] = last };
+    }
+
+    [Fact]
+    public void A_config_builds_it_with_torchtunes_names()
+    {
+        string yaml = $"""
+            checkpointer:
+              _component_: torchtune.training.FullModelHFCheckpointer
+              checkpoint_dir: {Repo.Golden("llama2")}
+              checkpoint_files: [model.safetensors]
+              recipe_checkpoint: null
+              output_dir: {_out.Path}
+              model_type: LLAMA3_2
+              safe_serialization: True
+            """;
+        CheckpointerConfig config = (CheckpointerConfig)ConfigLoader.Load(
+            new ConfigSource("test.yaml", yaml), typeof(CheckpointerConfig), ["checkpointer.keep_last_n_checkpoints=3"], "test").Value;
+        Checkpointer checkpointer = config.Checkpointer.Build();
+        Assert.IsType<FullModelHFCheckpointer>(checkpointer);
+        Assert.Equal(ModelType.LLAMA3_2, checkpointer.ModelType);
+        Assert.Equal(21, Parameters(checkpointer).Count);
+    }
+
+    private sealed record CheckpointerConfig
+    {
+        public required Component<Checkpointer> Checkpointer { get; init; }
     }
 
     private static Dictionary<string, Tensor> Parameters(Checkpointer checkpointer)

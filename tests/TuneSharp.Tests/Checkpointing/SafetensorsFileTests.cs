@@ -173,6 +173,39 @@ public sealed class SafetensorsFileTests
         Assert.Equal(21, file.Tensors.Count);
     }
 
+    [Fact]
+    public void A_file_of_more_than_two_gigabytes_is_read_to_its_end()
+    {
+        using TemporaryFolder folder = new();
+        const long large = 3_000_000_000; // a hole in the file: it takes no space
+        string header = $$"""{"a":{"dtype":"U8","shape":[{{large}}],"data_offsets":[0,{{large}}]},"b":{"dtype":"F32","shape":[1],"data_offsets":[{{large}},{{large + 4}}]} }   """;
+        Make(folder["large"], header, []);
+        using (FileStream stream = new(folder["large"], FileMode.Open, FileAccess.Write))
+        {
+            stream.SetLength(stream.Length + large);
+            stream.Position = stream.Length;
+            stream.Write(BitConverter.GetBytes(4.25f));
+        }
+
+        using SafetensorsFile file = new(folder["large"]);
+        using Tensor a = file.Read("a");
+        using Tensor b = file.Read("b");
+        Assert.Equal(large, a.numel());
+        Assert.Equal(4.25f, b[0].ToSingle());
+    }
+
+    [Fact]
+    public void A_file_of_ten_thousand_tensors_opens_and_is_written_again_alike()
+    {
+        using TemporaryFolder folder = new();
+        TensorInfo[] infos = [.. Enumerable.Range(0, 10_000).Select(i => new TensorInfo($"layers.{i}.weight", [1, 2], ScalarType.BFloat16))];
+        SafetensorsWriter.Write(folder["a"], infos, _ => ones(1, 2, dtype: ScalarType.BFloat16));
+        using SafetensorsFile file = new(folder["a"]);
+        Assert.Equal(10_000, file.Tensors.Count);
+        SafetensorsWriter.Write(folder["b"], file.InFileOrder, file.Read);
+        Assert.Equal(File.ReadAllBytes(folder["a"]), File.ReadAllBytes(folder["b"]));
+    }
+
     internal static void Make(string path, string header, byte[] data)
     {
         byte[] json = Encoding.UTF8.GetBytes(header);
