@@ -37,4 +37,7 @@ public static class TorchBackend
 
         return device(name);
     }
+
+    /// <summary>Bytes in use on the current GPU; null without one.</summary>
+    internal static long? CudaUsedBytes() => CudaMemory.UsedBytes();
 }

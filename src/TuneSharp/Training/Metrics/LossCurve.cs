@@ -1,0 +1,122 @@
+using System.Globalization;
+using ScottPlot;
+using SkiaSharp;
+
+namespace TuneSharp.Training.Metrics;
+
+/// <summary>Draws a run's loss from its <see cref="MetricsFile"/>: each step, the smoothed course, and the validation loss.</summary>
+public static class LossCurve
+{
+    /// <summary>Name of the picture in the run's folder.</summary>
+    public const string Name = "loss.png";
+
+    private const int Width = 1200, Height = 675;
+
+    private static readonly Color Ink = Color.FromHex("#24292f"), Faint = Color.FromHex("#e6e9ed");
+    private static readonly Color Train = Color.FromHex("#3b6fb6"), Validation = Color.FromHex("#d9682b");
+
+    /// <summary>Draws it.</summary>
+    /// <param name="outputDir">The run's folder, with metrics <c>loss</c> and, if there is one, <c>val_loss</c>.</param>
+    /// <param name="title">What stands above, as the run's name.</param>
+    /// <returns>The picture's path, or null when there is no loss to draw or no picture can be made here; a run never fails for it.</returns>
+    public static string? Draw(string outputDir, string title)
+    {
+        IReadOnlyList<(long Step, double Value)> loss = MetricsFile.Read(outputDir, "loss");
+        if (loss.Count == 0)
+        {
+            return null;
+        }
+
+        string path = Path.Combine(outputDir, Name);
+        try
+        {
+            Draw(path, title, loss, MetricsFile.Read(outputDir, "val_loss"), SKFontManager.Default.FontFamilyCount > 0);
+            return path;
+        }
+        catch (Exception)
+        {
+            // Skia is native code that may not load here, and the disk may be full: the numbers are in the log all the same.
+            return null;
+        }
+    }
+
+    internal static void Draw(
+        string path, string title, IReadOnlyList<(long Step, double Value)> loss, IReadOnlyList<(long Step, double Value)> validation, bool hasFonts)
+    {
+        using Plot plot = new();
+        bool isLong = loss.Count > 20;
+        double[] steps = [.. loss.Select(p => (double)p.Step)], values = [.. loss.Select(p => p.Value)];
+        Line(plot, steps, values, isLong ? Train.WithAlpha(0.30) : Train, isLong ? 1.2f : 2.5f, isLong ? "each step" : "training loss");
+        if (isLong)
+        {
+            Line(plot, steps, Smooth(values), Train, 3, "training loss, smoothed");
+        }
+
+        if (validation.Count > 0)
+        {
+            ScottPlot.Plottables.Scatter line = Line(
+                plot, [.. validation.Select(p => (double)p.Step)], [.. validation.Select(p => p.Value)], Validation, 3, "validation loss");
+            line.MarkerSize = 9;
+        }
+
+        Style(plot, hasFonts, title, loss, validation);
+        plot.Axes.Margins(0.02, 0.08);
+        plot.SavePng(path, Width, Height);
+    }
+
+    /// <summary>Exponential mean over about a twentieth of the run, with the start not pulled to its first value.</summary>
+    internal static double[] Smooth(double[] values)
+    {
+        double keep = 1 - (1 / Math.Max(3.0, values.Length / 20.0)), sum = 0, weight = 0;
+        double[] smooth = new double[values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            sum = (keep * sum) + values[i];
+            weight = (keep * weight) + 1;
+            smooth[i] = sum / weight;
+        }
+
+        return smooth;
+    }
+
+    private static ScottPlot.Plottables.Scatter Line(Plot plot, double[] x, double[] y, Color color, float width, string legend)
+    {
+        ScottPlot.Plottables.Scatter line = plot.Add.Scatter(x, y, color);
+        line.LineWidth = width;
+        line.MarkerSize = x.Length == 1 ? 9 : 0;
+        line.LegendText = legend;
+        return line;
+    }
+
+    private static void Style(
+        Plot plot, bool hasFonts, string title, IReadOnlyList<(long Step, double Value)> loss, IReadOnlyList<(long Step, double Value)> validation)
+    {
+        plot.FigureBackground.Color = Colors.White;
+        plot.Grid.MajorLineColor = Faint;
+        plot.Axes.Color(Ink);
+        plot.Axes.Right.IsVisible = plot.Axes.Top.IsVisible = false;
+        if (!hasFonts)
+        {
+            return; // Skia then draws no letters; the lines and the grid remain
+        }
+
+        string last = string.Create(CultureInfo.InvariantCulture, $"{loss[0].Value:F3} → {loss[^1].Value:F3}");
+        string best = validation.Count == 0
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $"    validation {validation[^1].Value:F3}");
+        plot.Title($"{title}    {last}{best}", size: 20);
+        plot.XLabel("step", size: 17);
+        plot.YLabel("loss per token", size: 17);
+        plot.Axes.Bottom.TickLabelStyle.FontSize = plot.Axes.Left.TickLabelStyle.FontSize = 15;
+        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = Tick };
+        plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = Tick };
+        Legend legend = plot.ShowLegend(Alignment.UpperRight);
+        legend.FontSize = 15;
+        legend.OutlineColor = Faint;
+        legend.ShadowColor = Colors.Transparent;
+    }
+
+    private static string Tick(double value) => Math.Abs(value) >= 10_000
+        ? value.ToString("#,0", CultureInfo.InvariantCulture)
+        : value.ToString("0.######", CultureInfo.InvariantCulture);
+}
