@@ -44,7 +44,7 @@ public sealed class DatasetTests : IDisposable
     public void A_bad_column_map_is_an_error()
     {
         Assert.Contains(
-            "'inptu' is not one of the columns that this data set needs (input, output). Did you mean 'input'?",
+            "'inptu' is not one of the columns that this data set needs (input, output). Did you mean input?",
             Assert.Throws<DatasetException>(() => new InputOutputToMessages(new Dictionary<string, string> { ["inptu"] = "q" })).Message,
             StringComparison.Ordinal);
         Assert.Contains(
@@ -140,7 +140,7 @@ public sealed class DatasetTests : IDisposable
         Assert.NotNull(PromptTemplates.Parse("torchtune.data.QuestionAnswerTemplate"));
         Assert.NotNull(PromptTemplates.Parse("torchtune.data.GrammarErrorCorrectionTemplate"));
         Assert.Contains(
-            "Did you mean 'torchtune.data.ChatMLTemplate'?",
+            "Did you mean torchtune.data.ChatMLTemplate?",
             Assert.Throws<DatasetException>(() => PromptTemplates.Parse("torchtune.data.ChatMlTemplat")).Message,
             StringComparison.Ordinal);
         Assert.Throws<DatasetException>(() => PromptTemplates.Parse(new Dictionary<string, object?> { ["boss"] = new[] { "", "" } }));

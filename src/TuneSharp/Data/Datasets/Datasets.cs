@@ -28,6 +28,7 @@ public static class Datasets
     /// <param name="trainOnInput">Learn the prompts too.</param>
     /// <param name="maskingStrategy">Which turns are learned; wins over <paramref name="trainOnInput"/>.</param>
     /// <param name="packed">Put samples together into packs.</param>
+    /// <param name="progress">While packing: is told how many samples are done, and of how many.</param>
     [Component("torchtune.datasets.alpaca_dataset")]
     public static IDataset AlpacaDataset(
         IModelTokenizer tokenizer,
@@ -35,8 +36,9 @@ public static class Datasets
         IReadOnlyDictionary<string, string>? columnMap = null,
         bool trainOnInput = true,
         MaskingStrategy? maskingStrategy = null,
-        bool packed = false) =>
-        Sft(tokenizer, load, "tatsu-lab/alpaca", new AlpacaToMessages(columnMap, Masking.Choose(trainOnInput, maskingStrategy)), packed);
+        bool packed = false,
+        Action<int, int>? progress = null) =>
+        Sft(tokenizer, load, "tatsu-lab/alpaca", new AlpacaToMessages(columnMap, Masking.Choose(trainOnInput, maskingStrategy)), packed, progress);
 
     /// <summary>Alpaca's data, cleaned. <inheritdoc cref="AlpacaDataset" path="/summary"/></summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -45,6 +47,7 @@ public static class Datasets
     /// <param name="trainOnInput">Learn the prompts too.</param>
     /// <param name="maskingStrategy">Which turns are learned; wins over <paramref name="trainOnInput"/>.</param>
     /// <param name="packed">Put samples together into packs.</param>
+    /// <param name="progress">While packing: is told how many samples are done, and of how many.</param>
     [Component("torchtune.datasets.alpaca_cleaned_dataset")]
     public static IDataset AlpacaCleanedDataset(
         IModelTokenizer tokenizer,
@@ -52,8 +55,9 @@ public static class Datasets
         IReadOnlyDictionary<string, string>? columnMap = null,
         bool trainOnInput = true,
         MaskingStrategy? maskingStrategy = null,
-        bool packed = false) =>
-        Sft(tokenizer, load, "yahma/alpaca-cleaned", new AlpacaToMessages(columnMap, Masking.Choose(trainOnInput, maskingStrategy)), packed);
+        bool packed = false,
+        Action<int, int>? progress = null) =>
+        Sft(tokenizer, load, "yahma/alpaca-cleaned", new AlpacaToMessages(columnMap, Masking.Choose(trainOnInput, maskingStrategy)), packed, progress);
 
     /// <summary>Any data of two columns, a prompt and its answer.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -63,6 +67,7 @@ public static class Datasets
     /// <param name="newSystemPrompt">A system turn to begin each conversation with.</param>
     /// <param name="maskingStrategy">Which turns are learned; wins over <paramref name="trainOnInput"/>.</param>
     /// <param name="packed">Put samples together into packs.</param>
+    /// <param name="progress">While packing: is told how many samples are done, and of how many.</param>
     [Component("torchtune.datasets.instruct_dataset")]
     public static IDataset InstructDataset(
         IModelTokenizer tokenizer,
@@ -71,8 +76,9 @@ public static class Datasets
         bool trainOnInput = false,
         string? newSystemPrompt = null,
         MaskingStrategy? maskingStrategy = null,
-        bool packed = false) =>
-        InputOutput(tokenizer, load, null, columnMap, trainOnInput, newSystemPrompt, maskingStrategy, packed);
+        bool packed = false,
+        Action<int, int>? progress = null) =>
+        InputOutput(tokenizer, load, null, columnMap, trainOnInput, newSystemPrompt, maskingStrategy, packed, progress);
 
     /// <summary>Conversations of several turns.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -83,6 +89,7 @@ public static class Datasets
     /// <param name="newSystemPrompt">A system turn that replaces those of the data.</param>
     /// <param name="maskingStrategy">Which turns are learned; wins over <paramref name="trainOnInput"/>.</param>
     /// <param name="packed">Put samples together into packs.</param>
+    /// <param name="progress">While packing: is told how many samples are done, and of how many.</param>
     [Component("torchtune.datasets.chat_dataset")]
     public static IDataset ChatDataset(
         IModelTokenizer tokenizer,
@@ -92,13 +99,14 @@ public static class Datasets
         bool trainOnInput = false,
         string? newSystemPrompt = null,
         MaskingStrategy? maskingStrategy = null,
-        bool packed = false)
+        bool packed = false,
+        Action<int, int>? progress = null)
     {
         MaskingStrategy masking = Masking.Choose(trainOnInput, maskingStrategy);
         IMessageTransform transform = conversationStyle == ConversationStyle.Sharegpt
             ? new ShareGptToMessages(Map("conversations", conversationColumn), newSystemPrompt, masking)
             : new OpenAIToMessages(Map("messages", conversationColumn), newSystemPrompt, masking);
-        return Sft(tokenizer, load, null, transform, packed);
+        return Sft(tokenizer, load, null, transform, packed, progress);
     }
 
     /// <summary>Unstructured text, all of it learned.</summary>
@@ -108,6 +116,7 @@ public static class Datasets
     /// <param name="addEos">End each text with the EOS id.</param>
     /// <param name="packed">Put texts together into packs.</param>
     /// <param name="splitAcrossPack">When packed: go on with a text in the next pack, so that no pack has a rest.</param>
+    /// <param name="progress">While packing: is told how many samples are done, and of how many.</param>
     [Component("torchtune.datasets.text_completion_dataset")]
     public static IDataset TextCompletionDataset(
         IModelTokenizer tokenizer,
@@ -115,8 +124,9 @@ public static class Datasets
         string column = "text",
         bool addEos = true,
         bool packed = false,
-        bool splitAcrossPack = true) =>
-        Text(tokenizer, load, null, column, addEos, null, packed, splitAcrossPack);
+        bool splitAcrossPack = true,
+        Action<int, int>? progress = null) =>
+        Text(tokenizer, load, null, column, addEos, null, packed, splitAcrossPack, progress);
 
     /// <summary>Sentences and their corrections.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -126,6 +136,7 @@ public static class Datasets
     /// <param name="newSystemPrompt">A system turn to begin each conversation with.</param>
     /// <param name="maskingStrategy">Which turns are learned; wins over <paramref name="trainOnInput"/>.</param>
     /// <param name="packed">Put samples together into packs.</param>
+    /// <param name="progress">While packing: is told how many samples are done, and of how many.</param>
     [Component("torchtune.datasets.grammar_dataset")]
     public static IDataset GrammarDataset(
         IModelTokenizer tokenizer,
@@ -134,8 +145,9 @@ public static class Datasets
         bool trainOnInput = false,
         string? newSystemPrompt = null,
         MaskingStrategy? maskingStrategy = null,
-        bool packed = false) =>
-        InputOutput(tokenizer, load, "liweili/c4_200m", columnMap, trainOnInput, newSystemPrompt, maskingStrategy, packed);
+        bool packed = false,
+        Action<int, int>? progress = null) =>
+        InputOutput(tokenizer, load, "liweili/c4_200m", columnMap, trainOnInput, newSystemPrompt, maskingStrategy, packed, progress);
 
     /// <summary>Dialogues and their summaries, in the columns <c>dialogue</c> and <c>summary</c>.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -145,6 +157,7 @@ public static class Datasets
     /// <param name="newSystemPrompt">A system turn to begin each conversation with.</param>
     /// <param name="maskingStrategy">Which turns are learned; wins over <paramref name="trainOnInput"/>.</param>
     /// <param name="packed">Put samples together into packs.</param>
+    /// <param name="progress">While packing: is told how many samples are done, and of how many.</param>
     [Component("torchtune.datasets.samsum_dataset")]
     public static IDataset SamsumDataset(
         IModelTokenizer tokenizer,
@@ -153,10 +166,11 @@ public static class Datasets
         bool trainOnInput = false,
         string? newSystemPrompt = null,
         MaskingStrategy? maskingStrategy = null,
-        bool packed = false)
+        bool packed = false,
+        Action<int, int>? progress = null)
     {
         columnMap ??= new Dictionary<string, string>(StringComparer.Ordinal) { ["input"] = "dialogue", ["output"] = "summary" };
-        return InputOutput(tokenizer, load, "Samsung/samsum", columnMap, trainOnInput, newSystemPrompt, maskingStrategy, packed);
+        return InputOutput(tokenizer, load, "Samsung/samsum", columnMap, trainOnInput, newSystemPrompt, maskingStrategy, packed, progress);
     }
 
     /// <summary>SlimOrca's conversations.</summary>
@@ -167,6 +181,7 @@ public static class Datasets
     /// <param name="newSystemPrompt">A system turn that replaces those of the data.</param>
     /// <param name="maskingStrategy">Which turns are learned; wins over <paramref name="trainOnInput"/>.</param>
     /// <param name="packed">Put samples together into packs.</param>
+    /// <param name="progress">While packing: is told how many samples are done, and of how many.</param>
     [Component("torchtune.datasets.slimorca_dataset")]
     public static IDataset SlimorcaDataset(
         IModelTokenizer tokenizer,
@@ -175,13 +190,15 @@ public static class Datasets
         bool trainOnInput = false,
         string? newSystemPrompt = null,
         MaskingStrategy? maskingStrategy = null,
-        bool packed = false) =>
+        bool packed = false,
+        Action<int, int>? progress = null) =>
         Sft(
             tokenizer,
             load,
             "Open-Orca/SlimOrca-Dedup",
             new ShareGptToMessages(columnMap, newSystemPrompt, Masking.Choose(trainOnInput, maskingStrategy)),
-            packed);
+            packed,
+            progress);
 
     /// <summary>Newspaper articles as unstructured text, in the column <c>article</c>.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
@@ -189,16 +206,18 @@ public static class Datasets
     /// <param name="maxSeqLen">Longest sample in tokens; the tokenizer's own limit when null.</param>
     [Component("torchtune.datasets.cnn_dailymail_articles_dataset")]
     public static IDataset CnnDailymailArticlesDataset(IModelTokenizer tokenizer, LoadOptions load, int? maxSeqLen = null) =>
-        Text(tokenizer, load, "ccdv/cnn_dailymail", "article", true, maxSeqLen, packed: false, splitAcrossPack: false);
+        Text(tokenizer, load, "ccdv/cnn_dailymail", "article", true, maxSeqLen, packed: false, splitAcrossPack: false, progress: null);
 
     /// <summary>Wikipedia's articles as unstructured text, in the column <c>page</c>.</summary>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="load">Which rows; the hub's <c>EleutherAI/wikitext_document_level</c> unless named.</param>
     /// <param name="maxSeqLen">Longest sample in tokens; the tokenizer's own limit when null.</param>
     /// <param name="packed">Put texts together into packs.</param>
+    /// <param name="progress">While packing: is told how many samples are done, and of how many.</param>
     [Component("torchtune.datasets.wikitext_dataset")]
-    public static IDataset WikitextDataset(IModelTokenizer tokenizer, LoadOptions load, int? maxSeqLen = null, bool packed = false) =>
-        Text(tokenizer, load, "EleutherAI/wikitext_document_level", "page", true, maxSeqLen, packed, splitAcrossPack: true);
+    public static IDataset WikitextDataset(
+        IModelTokenizer tokenizer, LoadOptions load, int? maxSeqLen = null, bool packed = false, Action<int, int>? progress = null) =>
+        Text(tokenizer, load, "EleutherAI/wikitext_document_level", "page", true, maxSeqLen, packed, splitAcrossPack: true, progress);
 
     private static IDataset InputOutput(
         IModelTokenizer tokenizer,
@@ -208,17 +227,19 @@ public static class Datasets
         bool trainOnInput,
         string? newSystemPrompt,
         MaskingStrategy? maskingStrategy,
-        bool packed) =>
+        bool packed,
+        Action<int, int>? progress) =>
         Sft(
             tokenizer,
             load,
             defaultSource,
             new InputOutputToMessages(columnMap, newSystemPrompt, Masking.Choose(trainOnInput, maskingStrategy)),
-            packed);
+            packed,
+            progress);
 
     private static IDataset Sft(
-        IModelTokenizer tokenizer, LoadOptions load, string? defaultSource, IMessageTransform transform, bool packed) =>
-        Pack(new SftDataset(Rows(load, defaultSource), transform, tokenizer), tokenizer, packed, splitAcrossPack: false);
+        IModelTokenizer tokenizer, LoadOptions load, string? defaultSource, IMessageTransform transform, bool packed, Action<int, int>? progress) =>
+        Pack(new SftDataset(Rows(load, defaultSource), transform, tokenizer), tokenizer, packed, splitAcrossPack: false, progress);
 
     private static IDataset Text(
         IModelTokenizer tokenizer,
@@ -228,18 +249,20 @@ public static class Datasets
         bool addEos,
         int? maxSeqLen,
         bool packed,
-        bool splitAcrossPack)
+        bool splitAcrossPack,
+        Action<int, int>? progress)
     {
         // torchtune leaves one token of room; a text that is split over packs is not cut at all.
         int? limit = maxSeqLen ?? (packed && splitAcrossPack ? null : tokenizer.MaxSeqLen - 1);
         TextCompletionDataset dataset = new(Rows(load, defaultSource), tokenizer, column, addEos, limit);
-        return Pack(dataset, tokenizer, packed, splitAcrossPack);
+        return Pack(dataset, tokenizer, packed, splitAcrossPack, progress);
     }
 
     private static IRowSource Rows(LoadOptions load, string? defaultSource) =>
         RowLoader.Load(load with { Source = load.Source ?? defaultSource });
 
-    private static IDataset Pack(IDataset dataset, IModelTokenizer tokenizer, bool packed, bool splitAcrossPack)
+    private static IDataset Pack(
+        IDataset dataset, IModelTokenizer tokenizer, bool packed, bool splitAcrossPack, Action<int, int>? progress)
     {
         if (!packed)
         {
@@ -248,7 +271,7 @@ public static class Datasets
 
         int length = tokenizer.MaxSeqLen ?? throw new DatasetException(
             "packed=True needs the length of a pack: set tokenizer.max_seq_len, to 4096 for example.");
-        return new PackedDataset(dataset, length, tokenizer.PadId, splitAcrossPack: splitAcrossPack);
+        return new PackedDataset(dataset, length, tokenizer.PadId, splitAcrossPack: splitAcrossPack, progress: progress);
     }
 
     private static Dictionary<string, string> Map(string expected, string column) =>

@@ -1,4 +1,5 @@
 using System.Collections;
+using TuneSharp.Config;
 
 namespace TuneSharp.Data;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using TuneSharp.Config;
 
 namespace TuneSharp.Data;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using TuneSharp.Config;
 
 namespace TuneSharp.Data;
 

@@ -1,3 +1,5 @@
+using TuneSharp.Config;
+
 namespace TuneSharp.Data;
 
 /// <summary>Makes a conversation of a row. Thread-safe.</summary>

@@ -8,6 +8,9 @@ namespace TuneSharp.Data;
 /// <remarks>torchtune counterparts: <c>torchtune/data/_prompt_templates.py</c>, <c>models/{llama2,mistral}/_prompt_template.py</c>.</remarks>
 public static class PromptTemplates
 {
+    /// <summary>The template that Llama 2's tokenizer uses unless told otherwise.</summary>
+    internal const string Llama2ChatName = "torchtune.models.llama2.Llama2ChatTemplate";
+
     private static readonly Dictionary<string, Func<IPromptTemplate>> ByName = typeof(PromptTemplates)
         .GetMethods(BindingFlags.Public | BindingFlags.Static)
         .SelectMany(m => m.GetCustomAttributes<ComponentAttribute>().Select(a => (a.Name, Build: m.CreateDelegate<Func<IPromptTemplate>>())))
@@ -31,7 +34,7 @@ public static class PromptTemplates
     public static IPromptTemplate QuestionAnswerTemplate() => AroundUser("Question: ", "\n\nAnswer: ");
 
     /// <summary>Llama 2's chat format: <c>[INST] &lt;&lt;SYS>>…&lt;&lt;/SYS>> question [/INST] answer</c>.</summary>
-    [Component("torchtune.models.llama2.Llama2ChatTemplate")]
+    [Component(Llama2ChatName)]
     public static IPromptTemplate Llama2ChatTemplate() => new Llama2Chat();
 
     /// <summary>Mistral's chat format: <c>[INST] question [/INST] answer</c>, without a system prompt.</summary>
