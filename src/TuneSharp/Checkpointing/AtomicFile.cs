@@ -57,12 +57,19 @@ public static class AtomicFile
 
     /// <summary>The one message about a write that failed.</summary>
     internal static CheckpointException Failed(string path, Exception e, bool hadOld) => new(
-        $"{path}: could not be saved ({e.Message.TrimEnd('.')}). {FreeSpace(path)}"
+        $"{path}: could not be saved ({Cause(e)}). {FreeSpace(path)}"
         + (hadOld ? "What was saved there before is untouched. " : "Nothing was left behind. ")
         + "Free some space or check permissions, or save to another disk with output_dir.", e);
 
     private static FileStream Create(string path) =>
         new(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1); // tensors are written in large pieces
+
+    /// <summary>The system's words without the temporary's name, which is gone by now.</summary>
+    private static string Cause(Exception e)
+    {
+        int at = e.Message.IndexOf(" : '", StringComparison.Ordinal);
+        return at > 0 ? e.Message[..at] : e.Message.TrimEnd('.');
+    }
 
     private static string FreeSpace(string path)
     {
@@ -75,7 +82,9 @@ public static class AtomicFile
             }
 
             double free = new DriveInfo(folder ?? "/").AvailableFreeSpace;
-            return string.Create(CultureInfo.InvariantCulture, $"{free / 1e9:0.##} GB are free on that disk. ");
+            return free < 1e9
+                ? string.Create(CultureInfo.InvariantCulture, $"{free / 1e6:0.#} MB are free on that disk. ")
+                : string.Create(CultureInfo.InvariantCulture, $"{free / 1e9:0.#} GB are free on that disk. ");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {

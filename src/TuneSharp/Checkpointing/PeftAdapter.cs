@@ -105,6 +105,12 @@ public sealed record PeftAdapter
         return CheckpointReader.OpenFile(Path.Combine(folder, name));
     }
 
+    /// <summary>What <see cref="TargetModules"/> says for a model's adapters: Hugging Face's names of the modules, without their path.</summary>
+    /// <param name="adapterNames">Our names of adapter tensors, as in <c>layers.0.attn.q_proj.lora_a.weight</c>.</param>
+    /// <param name="map">The family's table.</param>
+    public static IReadOnlyList<string> TargetsFrom(IEnumerable<string> adapterNames, WeightMap map) =>
+        Targets(adapterNames.Select(n => map.ToFile(n)?.Name ?? throw new CheckpointException($"{n} has no name in Hugging Face's files.")));
+
     /// <summary>Rank of a module.</summary>
     /// <param name="module">Hugging Face's name of it.</param>
     public int RankOf(string module) => (int)(Match(RankPattern, module) ?? R);
@@ -209,9 +215,12 @@ public sealed record PeftAdapter
     private static List<string> TargetsOf(string folder)
     {
         using ITensorSource source = OpenTensors(folder);
-        return [.. source.Tensors.Keys.Select(Split).Where(s => s?.Part == "lora_A").Select(s => s!.Value.Module.Split('.')[^1])
-            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return Targets(source.Tensors.Keys);
     }
+
+    private static List<string> Targets(IEnumerable<string> peftNames) =>
+        [.. peftNames.Select(Split).Where(s => s?.Part == "lora_A").Select(s => s!.Value.Module.Split('.')[^1])
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 
     private static double? Match(IReadOnlyDictionary<string, double> pattern, string module)
     {

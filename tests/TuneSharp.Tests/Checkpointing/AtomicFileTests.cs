@@ -20,8 +20,9 @@ public sealed class AtomicFileTests
         Assert.Equal("old", File.ReadAllText(folder["a"]));
         Assert.Equal([folder["a"]], Directory.EnumerateFileSystemEntries(folder.Path));
         Assert.StartsWith(folder["a"] + ": could not be saved", e.Message);
-        Assert.Contains("No space left on device", e.Message);
-        Assert.Contains("GB are free", e.Message);
+        Assert.Contains("could not be saved (No space left on device). ", e.Message);
+        Assert.Matches("[0-9.]+ [MG]B are free", e.Message);
+        Assert.DoesNotContain(".tmp", e.Message);
         Assert.Contains("untouched", e.Message);
     }
 

@@ -99,6 +99,17 @@ public sealed class PeftAdapterTests
     }
 
     [Fact]
+    public void Targets_follow_from_the_adapters_of_a_model()
+    {
+        string[] names =
+        [
+            "output.lora_a.weight", "layers.0.mlp.w1.lora_a.weight", "layers.0.attn.output_proj.lora_a.weight", "layers.0.attn.output_proj.lora_b.weight",
+            "layers.1.attn.output_proj.lora_a.weight",
+        ];
+        Assert.Equal(["gate_proj", "lm_head", "o_proj"], PeftAdapter.TargetsFrom(names, Map));
+    }
+
+    [Fact]
     public void A_folder_without_adapter_says_so()
     {
         using TemporaryFolder folder = new();
