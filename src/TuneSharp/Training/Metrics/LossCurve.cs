@@ -12,6 +12,9 @@ public static class LossCurve
 
     private const int Width = 1200, Height = 675;
 
+    private static readonly string[] SansSerif =
+        ["Segoe UI", "Helvetica Neue", "Noto Sans", "Open Sans", "Liberation Sans", "Arial", "DejaVu Sans"];
+
     private static readonly Color Ink = Color.FromHex("#24292f"), Faint = Color.FromHex("#e6e9ed");
     private static readonly Color Train = Color.FromHex("#3b6fb6"), Validation = Color.FromHex("#d9682b");
 
@@ -64,15 +67,23 @@ public static class LossCurve
         plot.SavePng(path, Width, Height);
     }
 
-    /// <summary>Exponential mean over about a twentieth of the run, with the start not pulled to its first value.</summary>
+    /// <summary>Mean under a bell of about a twentieth of the run: centred, so that the course does not lag behind the steps.</summary>
     internal static double[] Smooth(double[] values)
     {
-        double keep = 1 - (1 / Math.Max(3.0, values.Length / 20.0)), sum = 0, weight = 0;
+        double sigma = Math.Max(1, values.Length / 60.0);
+        double[] bell = [.. Enumerable.Range(0, (int)Math.Ceiling(3 * sigma) + 1).Select(d => Math.Exp(-d * d / (2 * sigma * sigma)))];
         double[] smooth = new double[values.Length];
         for (int i = 0; i < values.Length; i++)
         {
-            sum = (keep * sum) + values[i];
-            weight = (keep * weight) + 1;
+            // Near an end the bell narrows, equally on both sides; else it would pull the ends toward the middle.
+            int reach = Math.Min(bell.Length - 1, Math.Min(i, values.Length - 1 - i));
+            double sum = values[i], weight = 1;
+            for (int d = 1; d <= reach; d++)
+            {
+                sum += bell[d] * (values[i - d] + values[i + d]);
+                weight += 2 * bell[d];
+            }
+
             smooth[i] = sum / weight;
         }
 
@@ -95,21 +106,27 @@ public static class LossCurve
         plot.Grid.MajorLineColor = Faint;
         plot.Axes.Color(Ink);
         plot.Axes.Right.IsVisible = plot.Axes.Top.IsVisible = false;
+        plot.Layout.Fixed(new PixelPadding(left: 90, right: 40, bottom: 75, top: 60));
         if (!hasFonts)
         {
             return; // Skia then draws no letters; the lines and the grid remain
         }
 
-        string last = string.Create(CultureInfo.InvariantCulture, $"{loss[0].Value:F3} → {loss[^1].Value:F3}");
+        if (SansSerif.FirstOrDefault(SKFontManager.Default.FontFamilies.Contains) is { } font)
+        {
+            plot.Font.Set(font);
+        }
+
+        string last = string.Create(CultureInfo.InvariantCulture, $"loss {loss[0].Value:F3} to {loss[^1].Value:F3}");
         string best = validation.Count == 0
             ? ""
-            : string.Create(CultureInfo.InvariantCulture, $"    validation {validation[^1].Value:F3}");
-        plot.Title($"{title}    {last}{best}", size: 20);
+            : string.Create(CultureInfo.InvariantCulture, $",  validation {validation[^1].Value:F3}");
+        plot.Title($"{title}:  {last}{best}", size: 20);
         plot.XLabel("step", size: 17);
         plot.YLabel("loss per token", size: 17);
         plot.Axes.Bottom.TickLabelStyle.FontSize = plot.Axes.Left.TickLabelStyle.FontSize = 15;
-        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = Tick };
-        plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = Tick };
+        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = Tick, TickDensity = 0.5 };
+        plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { LabelFormatter = Tick, TickDensity = 0.6 };
         Legend legend = plot.ShowLegend(Alignment.UpperRight);
         legend.FontSize = 15;
         legend.OutlineColor = Faint;

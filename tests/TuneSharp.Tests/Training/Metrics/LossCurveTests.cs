@@ -41,12 +41,12 @@ public sealed class LossCurveTests : IDisposable
     }
 
     [Fact]
-    public void Smoothing_keeps_a_constant_and_starts_at_the_first_value()
+    public void Smoothing_keeps_a_straight_line_and_quiets_noise()
     {
-        Assert.All(LossCurve.Smooth([2, 2, 2, 2]), value => Assert.Equal(2, value, 1e-12));
-        double[] smooth = LossCurve.Smooth([4, 0, 0, 0, 0, 0, 0, 0]);
-        Assert.Equal(4, smooth[0]);
-        Assert.True(smooth[7] is > 0 and < 0.6);
+        double[] line = [.. Enumerable.Range(0, 200).Select(i => 5 - (0.01 * i))];
+        Assert.All(LossCurve.Smooth(line).Zip(line), p => Assert.Equal(p.Second, p.First, 1e-9)); // no lag, ends included
+        double[] noise = [.. Enumerable.Range(0, 200).Select(i => i % 2 == 0 ? 1.0 : -1.0)];
+        Assert.All(LossCurve.Smooth(noise)[10..^10], value => Assert.True(Math.Abs(value) < 0.05));
     }
 
     public void Dispose() => _folder.Dispose();
