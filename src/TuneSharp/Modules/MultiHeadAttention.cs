@@ -93,6 +93,37 @@ internal static class Attention
         return Aten.ScaledDotProductAttention(q_BNTH, k_BKSH, v_BKSH, null, triangle, null, dropout, grouped);
     }
 
+    /// <summary>
+    /// Whether packed rows are better attended under one mask than sample by sample: on a GPU always (each call is a launch), on a
+    /// CPU while samples are so short that calls outweigh the work saved.
+    /// </summary>
+    public static bool PrefersMask(IReadOnlyList<int[]> seqLens, long length, Device device)
+    {
+        const long ShortSample = 64; // tokens
+        long samples = seqLens.Sum(row => (long)row.Length);
+        return device.type != DeviceType.CPU || seqLens.Count * length / samples < ShortSample;
+    }
+
+    /// <summary>True where a query may look: at earlier tokens of its own sample. [B, 1, T, T].</summary>
+    public static Tensor BlockCausalMask(IReadOnlyList<int[]> seqLens, long length, Device device)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long[] sampleOf = new long[seqLens.Count * length];
+        for (int row = 0; row < seqLens.Count; row++)
+        {
+            long at = row * length;
+            for (int i = 0; i < seqLens[row].Length; i++)
+            {
+                sampleOf.AsSpan((int)at, seqLens[row][i]).Fill(i);
+                at += seqLens[row][i];
+            }
+        }
+
+        Tensor sample_BT = tensor(sampleOf).reshape(seqLens.Count, length).to(device);
+        Tensor same_BTT = sample_BT.unsqueeze(2).eq(sample_BT.unsqueeze(1));
+        return same_BTT.logical_and_(ones([length, length], ScalarType.Bool, device).tril()).unsqueeze(1).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Each packed sample by itself: work grows with Σ length², and no T×T mask exists.</summary>
     private static Tensor AttendPacked(
         Tensor q_BNTH, Tensor k_BKTH, Tensor v_BKTH, IReadOnlyList<int[]> seqLens, double dropout, bool grouped)

@@ -105,6 +105,11 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
             positions = arange(cache.Length, cache.Length + length, ScalarType.Int64, tokens.device);
         }
 
+        if (seqLens is not null && mask is null && Attention.PrefersMask(seqLens, length, tokens.device))
+        {
+            mask = Attention.BlockCausalMask(seqLens, length, tokens.device);
+        }
+
         AttentionContext context = new(_rope.Angles(positions, length, tokens.device), mask, seqLens, cache);
         Tensor h = _tokEmbeddings.forward(tokens);
         foreach (TransformerLayer layer in _layers)

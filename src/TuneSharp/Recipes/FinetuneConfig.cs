@@ -1,0 +1,171 @@
+using System.ComponentModel.DataAnnotations;
+using TuneSharp.Checkpointing;
+using TuneSharp.Config;
+using TuneSharp.Data;
+using TuneSharp.Modules;
+using TuneSharp.Modules.Losses;
+using TuneSharp.Training;
+using TuneSharp.Training.Metrics;
+using TuneSharp.Training.Optimizers;
+
+namespace TuneSharp.Recipes;
+
+/// <summary>The keys that all fine-tuning recipes read; names and meanings are torchtune's.</summary>
+public abstract record FinetuneConfig
+{
+    /// <summary>Folder for everything the run leaves.</summary>
+    public required string OutputDir { get; init; }
+
+    /// <summary><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>; <c>auto</c> takes a GPU where there is one. Default: auto.</summary>
+    public string Device { get; init; } = "auto";
+
+    /// <summary>Element type of weights and activations: <c>bf16</c> or <c>fp32</c>. Default: bf16.</summary>
+    public ScalarType Dtype { get; init; } = ScalarType.BFloat16;
+
+    /// <summary>Seed of everything random; null draws one and logs it. Default: null.</summary>
+    public int? Seed { get; init; }
+
+    /// <summary>The model.</summary>
+    public required Component<TransformerDecoder> Model { get; init; }
+
+    /// <summary>The tokenizer.</summary>
+    public required Component<IModelTokenizer> Tokenizer { get; init; }
+
+    /// <summary>Where weights come from and go to.</summary>
+    public required Component<Checkpointer> Checkpointer { get; init; }
+
+    /// <summary>One data set, or a list that is read as one.</summary>
+    public required IReadOnlyList<Component<IDataset>> Dataset { get; init; }
+
+    /// <summary>Data set for the validation loss, or null.</summary>
+    public Component<IDataset>? DatasetVal { get; init; }
+
+    /// <summary>The optimizer.</summary>
+    public required Component<Optimizer> Optimizer { get; init; }
+
+    /// <summary>The learning-rate schedule; null keeps the rate.</summary>
+    public Component<LrSchedule>? LrScheduler { get; init; }
+
+    /// <summary>The loss.</summary>
+    public required Component<ILoss> Loss { get; init; }
+
+    /// <summary>Where metrics go, besides <c>metrics.jsonl</c> in the output folder; null for nowhere else.</summary>
+    public Component<IMetricLogger>? MetricLogger { get; init; }
+
+    /// <summary>Times the data is gone through. Default: 1.</summary>
+    [Range(1, int.MaxValue)]
+    public int Epochs { get; init; } = 1;
+
+    /// <summary>Cap on the optimizer steps of an epoch, or null.</summary>
+    [Range(1, int.MaxValue)]
+    public int? MaxStepsPerEpoch { get; init; }
+
+    /// <summary>Samples of a micro-batch. Default: 1.</summary>
+    [Range(1, int.MaxValue)]
+    public int BatchSize { get; init; } = 1;
+
+    /// <summary>Samples of a validation batch; null for <see cref="BatchSize"/>.</summary>
+    [Range(1, int.MaxValue)]
+    public int? BatchSizeVal { get; init; }
+
+    /// <summary>Optimizer steps between validations; null for never. Default: null.</summary>
+    [Range(1, int.MaxValue)]
+    public int? RunValEveryNSteps { get; init; }
+
+    /// <summary>Micro-batches of an optimizer step. Default: 1.</summary>
+    [Range(1, int.MaxValue)]
+    public int GradientAccumulationSteps { get; init; } = 1;
+
+    /// <summary>Largest 2-norm of the gradient; <c>inf</c> only measures it; null does neither. Default: null.</summary>
+    [Range(0, double.PositiveInfinity)]
+    public double? ClipGradNorm { get; init; }
+
+    /// <summary>New order of samples in each epoch. Default: true.</summary>
+    public bool Shuffle { get; init; } = true;
+
+    /// <summary>How samples become a batch. Default: torchtune's padded collation, or the packed one for packed data.</summary>
+    public string? CollateFn { get; init; }
+
+    /// <summary>Go on from the newest save in the output folder. Default: false.</summary>
+    public bool ResumeFromCheckpoint { get; init; }
+
+    /// <summary>Save every so many optimizer steps; null saves after each epoch. Default: null.</summary>
+    [Range(1, int.MaxValue)]
+    public int? SaveEveryNSteps { get; init; }
+
+    /// <summary>Keep only layer inputs for the backward pass. Default: false.</summary>
+    public bool EnableActivationCheckpointing { get; init; }
+
+    /// <summary>Part of torchtune's configs; must be false in this version.</summary>
+    public bool EnableActivationOffloading { get; init; }
+
+    /// <summary>Part of torchtune's configs; has no effect on a CPU.</summary>
+    public bool Compile { get; init; }
+
+    /// <summary>Optimizer steps between log lines. Default: 1.</summary>
+    [Range(1, int.MaxValue)]
+    public int LogEveryNSteps { get; init; } = 1;
+
+    /// <summary>Log peak memory with each line. Default: false.</summary>
+    public bool LogPeakMemoryStats { get; init; }
+
+    /// <summary>Part of torchtune's configs: <c>INFO</c> and the like.</summary>
+    public string LogLevel { get; init; } = "INFO";
+
+    /// <summary>A prompt answered before and after training, or null.</summary>
+    public SampleConfig? Sample { get; init; }
+
+    /// <summary>All that cannot be, before anything is read.</summary>
+    /// <exception cref="ConfigException">Every mistake.</exception>
+    public virtual void Check()
+    {
+        List<ConfigProblem> problems = [];
+        void Add(string message) => problems.Add(new ConfigProblem("config", 0, 0, message));
+        if (Dtype is not (ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64))
+        {
+            Add("dtype: fp16 training would need loss scaling and is not offered. Use bf16 or fp32.");
+        }
+
+        if (EnableActivationOffloading)
+        {
+            Add("enable_activation_offloading is not available in this version. Set it to False; enable_activation_checkpointing saves memory too.");
+        }
+
+        if (RunValEveryNSteps is not null && DatasetVal is null)
+        {
+            Add("run_val_every_n_steps needs dataset_val. Add it, or remove run_val_every_n_steps.");
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new ConfigException(problems);
+        }
+    }
+}
+
+/// <summary>A prompt that shows what training did.</summary>
+public sealed record SampleConfig
+{
+    /// <summary>What the user says.</summary>
+    public required string User { get; init; }
+
+    /// <summary>Longest answer, in tokens. Default: 40.</summary>
+    public int MaxNewTokens { get; init; } = 40;
+}
+
+/// <summary>Keys of <c>lora_finetune_single_device</c>.</summary>
+public sealed record LoraFinetuneConfig : FinetuneConfig
+{
+    /// <summary>Save adapters alone, without merged weights. Default: false, as in torchtune.</summary>
+    public bool SaveAdapterWeightsOnly { get; init; }
+}
+
+/// <summary>Keys of <c>full_finetune_single_device</c>.</summary>
+public sealed record FullFinetuneConfig : FinetuneConfig
+{
+    /// <summary>Part of torchtune's configs; has no effect in this version: all gradients are kept until the step.</summary>
+    public bool OptimizerInBwd { get; init; }
+
+    /// <summary>Start from random weights instead of the checkpoint's: only its config and tokenizer are read. Default: false.</summary>
+    public bool FromScratch { get; init; }
+}

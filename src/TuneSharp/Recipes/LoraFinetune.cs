@@ -1,0 +1,93 @@
+using TuneSharp.Checkpointing;
+using TuneSharp.Config;
+using TuneSharp.Data;
+using TuneSharp.Models;
+using TuneSharp.Modules;
+using TuneSharp.Modules.Losses;
+using TuneSharp.Modules.Peft;
+using TuneSharp.Training;
+using TuneSharp.Training.Optimizers;
+
+namespace TuneSharp.Recipes;
+
+/// <summary>Fine-tunes LoRA or DoRA adapters on a frozen model.</summary>
+/// <remarks>torchtune counterpart: <c>recipes/lora_finetune_single_device.py</c>.</remarks>
+[Recipe("lora_finetune_single_device")]
+public static class LoraFinetune
+{
+    /// <summary>Runs it.</summary>
+    /// <param name="cfg">What to do.</param>
+    /// <param name="console">Where progress shows.</param>
+    /// <param name="stop">Asks for a save and a clean end.</param>
+    public static void Run(LoraFinetuneConfig cfg, RunConsole console, CancellationToken stop)
+    {
+        // ---- 1. Where we run ----
+        cfg.Check();
+        Device device = RunSetup.Device(cfg.Device);
+        Checkpointer checkpointer = cfg.Checkpointer.Build();
+        ResumePoint? resume = RunSetup.Resume(cfg, checkpointer, console);
+        int seed = RunSetup.Seed(cfg, resume);
+
+        // ---- 2. What we train ----
+        using TransformerDecoder model = RunSetup.Model(cfg, device, checkpointer);
+        IReadOnlyDictionary<string, Parameter> adapters = Adapters.FreezeAllBut(model);
+        checkpointer.LoadBase(model.NamedParameters(), model.Weights, Adapters.IsAdapterName);
+        Adapters.InitialiseMagnitudes(model);
+        if (resume is not null)
+        {
+            using ITensorSource adapter = resume.OpenAdapter();
+            AdapterModel.LoadAdapters(model, adapter);
+        }
+
+        model.ActivationCheckpointing = cfg.EnableActivationCheckpointing;
+
+        // ---- 3. What we train on ----
+        IModelTokenizer tokenizer = cfg.Tokenizer.Build();
+        using FinetuneData data = new(cfg, tokenizer, model.Shape.VocabSize, seed);
+        long lastStep = data.StepsPerEpoch * cfg.Epochs;
+
+        // ---- 4. How we train ----
+        NamedParameter[] trained = [.. adapters.Select(a => new NamedParameter(a.Key, a.Value))];
+        using Optimizer optimizer = cfg.Optimizer.Build((object)trained);
+        long step = RunSetup.Restore(resume, optimizer);
+        LrSchedule? schedule = cfg.LrScheduler?.Build(optimizer, lastStep, step - 1);
+        ILoss loss = cfg.Loss.Build();
+        using RunLog log = new(cfg, console, model, data, seed, step, lastStep);
+        log.Sample("before training", tokenizer);
+
+        // ---- 5. The loop ----
+        model.train();
+        foreach (IReadOnlyList<Batch> microBatches in data.Steps(step, lastStep, stop))
+        {
+            StepSums sums = TrainStep.Backward(model, loss, microBatches);
+            Gradients.Scale(trained, sums.GradientScale);
+            double? gradNorm = cfg.ClipGradNorm is { } limit ? Gradients.Clip(trained, limit) : null;
+            RunSetup.StopOnNaN(sums.MeanLoss, gradNorm, step + 1, optimizer.Lr, checkpointer);
+            double lr = optimizer.Lr;
+            optimizer.Step();
+            optimizer.ZeroGrad();
+            schedule?.Step();
+            step++;
+
+            log.Step(step, sums, lr, gradNorm);
+            if (cfg.RunValEveryNSteps is { } every && step % every == 0)
+            {
+                log.Validation(step, data.ValidationLoss(model, loss, stop));
+            }
+
+            if (step < lastStep && step % (cfg.SaveEveryNSteps ?? data.StepsPerEpoch) == 0)
+            {
+                RunSetup.Save(cfg, checkpointer, model, optimizer, step, data.StepsPerEpoch, seed);
+            }
+        }
+
+        // ---- 6. What we leave behind ----
+        string saved = RunSetup.Save(cfg, checkpointer, model, optimizer, step, data.StepsPerEpoch, seed);
+        log.Finish(saved, step < lastStep);
+        log.Sample("after training", tokenizer);
+    }
+    /// <summary>Tells what <see cref="Run"/> would do.</summary>
+    /// <param name="cfg">What to do.</param>
+    /// <param name="console">Where to.</param>
+    public static void DryRun(LoraFinetuneConfig cfg, RunConsole console) => DryRunReport.Print(cfg, console, model => Adapters.FreezeAllBut(model));
+}
