@@ -4,6 +4,12 @@ using TuneSharp.Bench;
 using static TorchSharp.torch;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["tokenizers", ..])
+{
+    TokenizerBench.Run([.. args.Skip(1).Where(a => !a.EndsWith(".txt", StringComparison.Ordinal))], args.FirstOrDefault(a => a.EndsWith(".txt", StringComparison.Ordinal)));
+    return;
+}
+
 TorchBackend.EnsureLoaded();
 int steps = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 3;
 ScalarType[] dtypes = args.FirstOrDefault() switch

@@ -16,6 +16,9 @@ public sealed class TokenizerPipeline : ITokenizer
     private readonly HashSet<string> _special = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _addedIds = new(StringComparer.Ordinal);
     private readonly Dictionary<int, AddedToken> _added = [];
+    private readonly FastBpe? _fast;
+    private readonly int[] _before;
+    private readonly int[] _after;
 
     internal TokenizerPipeline(TokenizerParts parts)
     {
@@ -46,11 +49,17 @@ public sealed class TokenizerPipeline : ITokenizer
 
         _plainMatcher = new(plain, id => _added[id]);
         _normalizedMatcher = new(normalized, id => _added[id]);
+        _fast = FastBpe.Create(parts, _plainMatcher, _normalizedMatcher);
+        _before = [.. parts.PostProcessor?.Before.Select(t => t.Id) ?? []];
+        _after = [.. parts.PostProcessor?.After.Select(t => t.Id) ?? []];
         VocabSize = Math.Max(parts.Model.Table.Capacity, _added.Count == 0 ? 0 : _added.Keys.Max() + 1);
     }
 
     /// <inheritdoc/>
     public int VocabSize { get; }
+
+    /// <summary>Whether encoding takes the fast way.</summary>
+    internal bool IsFast => _fast is not null;
 
     /// <summary>Ids and texts of the tokens that decoding can skip.</summary>
     public IReadOnlyDictionary<int, string> SpecialTokens =>
@@ -64,7 +73,9 @@ public sealed class TokenizerPipeline : ITokenizer
     /// <param name="addSpecialTokens">Apply the post-processor.</param>
     /// <param name="specialTokensAsText">Do not recognise special tokens in the text: it comes from someone who must not write any.</param>
     public int[] Encode(string text, bool addSpecialTokens, bool specialTokensAsText) =>
-        EncodeFull(text, addSpecialTokens, specialTokensAsText).Ids;
+        _fast is null
+            ? EncodeFull(text, addSpecialTokens, specialTokensAsText).Ids
+            : _fast.Encode(text, specialTokensAsText, addSpecialTokens ? _before : [], addSpecialTokens ? _after : []);
 
     /// <summary>Encodes text and says where each token came from.</summary>
     /// <param name="text">The text.</param>

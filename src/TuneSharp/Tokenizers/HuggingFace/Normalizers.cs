@@ -43,6 +43,9 @@ internal sealed class ReplaceNormalizer(Pattern pattern, string content) : Norma
 
     internal Pattern Pattern { get; } = pattern;
 
+    /// <summary>Whether this writes blanks as U+2581.</summary>
+    internal bool MarksBlanks { get; } = pattern is TextPattern { Text: " " } && content == "▁";
+
     internal override void Apply(AlignedText text)
     {
         List<(Range32 Range, bool IsMatch)> found = [];
@@ -54,7 +57,9 @@ internal sealed class ReplaceNormalizer(Pattern pattern, string content) : Norma
 /// <summary>Puts a text in front.</summary>
 internal sealed class PrependNormalizer(string prefix) : Normalizer
 {
-    internal override void Apply(AlignedText text) => text.Prepend(prefix);
+    internal string Prefix { get; } = prefix;
+
+    internal override void Apply(AlignedText text) => text.Prepend(Prefix);
 }
 
 /// <summary>Takes white space off the ends.</summary>

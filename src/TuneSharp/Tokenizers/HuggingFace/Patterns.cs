@@ -95,6 +95,8 @@ internal sealed class TextPattern(string text) : Pattern
 {
     private readonly byte[] _text = Encoding.UTF8.GetBytes(text);
 
+    internal string Text { get; } = text;
+
     internal override void Find(ReadOnlySpan<byte> text, List<(Range32 Range, bool IsMatch)> found)
     {
         int from = 0;
