@@ -1,4 +1,5 @@
 using TuneSharp.Backend;
+using TuneSharp.Kernels;
 using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules;
@@ -54,10 +55,19 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
         (long b, long t) = (x.shape[0], x.shape[1]);
         Tensor Heads(Tensor y) => y.reshape(b, t, -1, _headDim);
 
-        Tensor q_BNTH = Rope.Apply(Heads(_qProj.forward(x)), context.Angles).transpose(1, 2);
-        Tensor k_BKTH = Rope.Apply(Heads(_kProj.forward(x)), context.Angles).transpose(1, 2);
-        Tensor v_BKTH = Heads(_vProj.forward(x)).transpose(1, 2);
+        double dropout = training ? _dropout : 0;
+        Tensor q_BTNH = Heads(_qProj.forward(x));
+        Tensor k_BTKH = Heads(_kProj.forward(x));
+        Tensor v_BTKH = Heads(_vProj.forward(x));
+        if (context is { Mask: null, Cache: null } && dropout == 0 && FusedAttention.Fits(q_BTNH, k_BTKH, v_BTKH))
+        {
+            Tensor y_BTNH = FusedAttention.Apply(q_BTNH, k_BTKH, v_BTKH, context.Angles, context.SeqLens);
+            return _outputProj.forward(y_BTNH.reshape(b, t, -1)).MoveToOuterDisposeScope();
+        }
 
+        Tensor q_BNTH = Rope.Apply(q_BTNH, context.Angles).transpose(1, 2);
+        Tensor k_BKTH = Rope.Apply(k_BTKH, context.Angles).transpose(1, 2);
+        Tensor v_BKTH = v_BTKH.transpose(1, 2);
         bool causal = true;
         if (context.Cache is { } cache)
         {
@@ -65,7 +75,6 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
             (k_BKTH, v_BKTH) = cache.Append(_layer, k_BKTH, v_BKTH);
         }
 
-        double dropout = training ? _dropout : 0;
         Tensor y_BNTH = Attention.Attend(q_BNTH, k_BKTH, v_BKTH, context, causal, dropout);
         return _outputProj.forward(y_BNTH.transpose(1, 2).reshape(b, t, -1)).MoveToOuterDisposeScope();
     }

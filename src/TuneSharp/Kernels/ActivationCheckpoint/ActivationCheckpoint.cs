@@ -37,6 +37,7 @@ public static class ActivationCheckpoint
     /// <summary>Throws what a block threw while it ran again in the last backward pass. Its gradients are zeros then.</summary>
     public static void ThrowIfFailed()
     {
+        BackwardErrors.ThrowIfFailed();
         if (Interlocked.Exchange(ref _failure, null) is { } failure)
         {
             ExceptionDispatchInfo.Throw(failure);
