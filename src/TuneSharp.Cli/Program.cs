@@ -1,1 +1,4 @@
-return 0;
+using TuneSharp.Cli;
+
+using StopSignal stop = new(Console.Error);
+return new CommandLine(Terminal.OfThisProcess()).Run(args, stop.Token);

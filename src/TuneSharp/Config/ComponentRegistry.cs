@@ -60,7 +60,8 @@ public static class ComponentRegistry
             return $"{name} is short for several components. Write one of: {string.Join(", ", several)}.";
         }
 
-        string[] fitting = [.. names.Where(n => result is null || result.IsAssignableFrom(Find(n)!.Result))];
+        // Where anything may stand, a list of everything helps nobody.
+        string[] fitting = result is null || result == typeof(object) ? [] : [.. names.Where(n => result.IsAssignableFrom(Find(n)!.Result))];
         if (TorchtuneNames.Contains(name))
         {
             return $"{name} is not available in this version of TuneSharp.{Choices(fitting)}";

@@ -32,7 +32,7 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
         foreach (ConfigEntry entry in root.Entries)
         {
             if (entry.Node is ConfigMapping mapping && mapping[ConfigMapping.ComponentKey] is not null
-                && IgnoredKeys.MayStand(entry.Key, mapping, root) is not true)
+                && IgnoredKeys.MayStand(entry.Key, mapping) is not true)
             {
                 Bind(typeof(Component<object>), isNullable: true, mapping, entry.Key);
             }
@@ -393,7 +393,7 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
                 continue;
             }
 
-            switch (IgnoredKeys.MayStand(path, entry.Node, root))
+            switch (IgnoredKeys.MayStand(path, entry.Node))
             {
                 case true:
                     Ignored.Add(path);

@@ -7,7 +7,7 @@ namespace TuneSharp.Config;
 internal static class IgnoredKeys
 {
     /// <summary>By path: whether a value may be passed over. Where it may not, the user asked for something we do not do.</summary>
-    private static readonly Dictionary<string, Func<ConfigNode, ConfigMapping, bool>> Table = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, Func<ConfigNode, bool>> Table = new(StringComparer.Ordinal)
     {
         // They change memory or speed, never a result.
         ["compile"] = Always,
@@ -22,24 +22,24 @@ internal static class IgnoredKeys
         ["enable_async_checkpointing"] = Always,
         ["log_level"] = Always,
 
-        // Sharding of one process is no sharding.
+        // How work is spread over processes; it never changes a result, and one process spreads nothing.
         ["fsdp"] = Always,
         ["fsdp_cpu_offload"] = Always,
         ["fsdp_reshard_after_forward"] = Always,
         ["memory_efficient_fsdp_wrap"] = Always,
         ["custom_sharded_layers"] = Always,
-        ["data_parallel_shard_dim"] = (node, _) => IsOneOf(node, null, 1L, -1L),
-        ["data_parallel_replicate_dim"] = (node, _) => IsOneOf(node, null, 1L),
-        ["tensor_parallel_dim"] = (node, _) => IsOneOf(node, null, 1L),
-        ["tensor_parallel_plan"] = (_, root) => root["tensor_parallel_dim"] is not { } dim || IsOneOf(dim, null, 1L),
-        ["context_parallel_dim"] = (node, _) => IsOneOf(node, null, 1L),
+        ["data_parallel_shard_dim"] = Always,
+        ["data_parallel_replicate_dim"] = Always,
+        ["tensor_parallel_dim"] = Always,
+        ["tensor_parallel_plan"] = Always,
+        ["context_parallel_dim"] = Always,
         ["context_parallel_rotate_method"] = Always,
 
         // Off is what they are here.
-        ["profiler"] = (node, _) => IsOff(node),
-        ["quantizer"] = (node, _) => IsOff(node),
-        ["enable_fp8_training"] = (node, _) => IsOff(node),
-        ["fp8_recipe_name"] = (node, _) => IsOff(node),
+        ["profiler"] = IsOff,
+        ["quantizer"] = IsOff,
+        ["enable_fp8_training"] = IsOff,
+        ["fp8_recipe_name"] = IsOff,
 
         // torchtune does not read them either.
         ["apply_chat_template"] = Always,
@@ -49,26 +49,12 @@ internal static class IgnoredKeys
     /// <summary>Whether a key that no member takes may stand.</summary>
     /// <param name="path">Its path.</param>
     /// <param name="node">Its value.</param>
-    /// <param name="root">The whole config.</param>
     /// <returns>True: pass over and warn. False: known to torchtune, but asks for what is missing here. Null: not on the list.</returns>
-    public static bool? MayStand(string path, ConfigNode node, ConfigMapping root) =>
-        Table.TryGetValue(path, out Func<ConfigNode, ConfigMapping, bool>? rule) ? rule(node, root) : null;
+    public static bool? MayStand(string path, ConfigNode node) =>
+        Table.TryGetValue(path, out Func<ConfigNode, bool>? rule) ? rule(node) : null;
 
-    private static bool Always(ConfigNode node, ConfigMapping root) => true;
-
-    private static bool IsOneOf(ConfigNode node, params ReadOnlySpan<object?> values)
-    {
-        foreach (object? value in values)
-        {
-            if (node is ConfigScalar s && Equals(s.Value, value))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private static bool Always(ConfigNode node) => true;
 
     private static bool IsOff(ConfigNode node) =>
-        node is ConfigMapping section ? section["enabled"] is { } enabled && IsOff(enabled) : IsOneOf(node, null, false);
+        node is ConfigMapping section ? section["enabled"] is { } enabled && IsOff(enabled) : node is ConfigScalar { Value: null or false };
 }

@@ -182,7 +182,6 @@ public class ConfigBinderTests
 
     [Theory]
     [InlineData("profiler: {enabled: True}", "profiler is not available in this version of TuneSharp.")]
-    [InlineData("tensor_parallel_dim: 2", "tensor_parallel_dim is not available in this version of TuneSharp.")]
     [InlineData("quantizer: {_component_: torchtune.training.quantization.Int8DynActInt4WeightQuantizer}", "quantizer is not available")]
     public void Unless_they_ask_for_what_is_missing(string line, string message) =>
         Assert.Contains(message, Loading.Mistakes(Loading.Least + line + "\n"), StringComparison.Ordinal);

@@ -72,7 +72,7 @@ public class InterpolationTests
     [InlineData("k: ${eval:'__import__(1)'}", "is not arithmetic")]
     [InlineData("k: ${eval:'1 / 0'}", "divides by zero")]
     [InlineData("k: ${eval:'9 ** 999'}", "too large a number")]
-    [InlineData("k: ${system:ls}", "the resolvers are oc.env and eval")]
+    [InlineData("k: ${system:ls}", "the resolvers are oc.env, eval and quickstart")]
     [InlineData("k: ${a", "is not closed")]
     [InlineData("a: [1]\nk: x${a}", "cannot stand inside text")]
     [InlineData("k: ${..x}", "points above the top")]
