@@ -67,24 +67,28 @@ public static class LossCurve
         plot.SavePng(path, Width, Height);
     }
 
-    /// <summary>Mean under a bell of about a twentieth of the run: centred, so that the course does not lag behind the steps.</summary>
+    /// <summary>A straight line fitted at each step under a bell of about a twentieth of the run.</summary>
+    /// <remarks>A plain mean would lag behind a falling loss, or at the ends follow the noise of the last steps.</remarks>
     internal static double[] Smooth(double[] values)
     {
         double sigma = Math.Max(1, values.Length / 60.0);
-        double[] bell = [.. Enumerable.Range(0, (int)Math.Ceiling(3 * sigma) + 1).Select(d => Math.Exp(-d * d / (2 * sigma * sigma)))];
+        int reach = (int)Math.Ceiling(3 * sigma);
         double[] smooth = new double[values.Length];
         for (int i = 0; i < values.Length; i++)
         {
-            // Near an end the bell narrows, equally on both sides; else it would pull the ends toward the middle.
-            int reach = Math.Min(bell.Length - 1, Math.Min(i, values.Length - 1 - i));
-            double sum = values[i], weight = 1;
-            for (int d = 1; d <= reach; d++)
+            double w = 0, wx = 0, wxx = 0, wy = 0, wxy = 0;
+            for (int k = Math.Max(0, i - reach); k <= Math.Min(values.Length - 1, i + reach); k++)
             {
-                sum += bell[d] * (values[i - d] + values[i + d]);
-                weight += 2 * bell[d];
+                double x = (k - i) / sigma, bell = Math.Exp(-x * x / 2);
+                w += bell;
+                wx += bell * x;
+                wxx += bell * x * x;
+                wy += bell * values[k];
+                wxy += bell * x * values[k];
             }
 
-            smooth[i] = sum / weight;
+            double spread = (w * wxx) - (wx * wx);
+            smooth[i] = spread < 1e-12 ? wy / w : ((wy * wxx) - (wxy * wx)) / spread;
         }
 
         return smooth;
@@ -117,7 +121,8 @@ public static class LossCurve
             plot.Font.Set(font);
         }
 
-        string last = string.Create(CultureInfo.InvariantCulture, $"loss {loss[0].Value:F3} to {loss[^1].Value:F3}");
+        double[] course = Smooth([.. loss.Select(p => p.Value)]); // a single last step may be a lucky one
+        string last = string.Create(CultureInfo.InvariantCulture, $"loss {course[0]:F3} to {course[^1]:F3}");
         string best = validation.Count == 0
             ? ""
             : string.Create(CultureInfo.InvariantCulture, $",  validation {validation[^1].Value:F3}");
