@@ -7,7 +7,7 @@ namespace TuneSharp.Tokenizers;
 /// <c>tokenizers</c> defines them, exact to the id and the offset. Thread-safe.
 /// </summary>
 /// <remarks>Made by <see cref="TokenizerJson"/> and <see cref="TiktokenFile"/>.</remarks>
-public sealed class TokenizerPipeline : ITokenizer
+public sealed class TokenizerPipeline : IOffsetTokenizer
 {
     private readonly TokenizerParts _parts;
     private readonly AddedTokenMatcher _plainMatcher;
@@ -77,11 +77,15 @@ public sealed class TokenizerPipeline : ITokenizer
             ? EncodeFull(text, addSpecialTokens, specialTokensAsText).Ids
             : _fast.Encode(text, specialTokensAsText, addSpecialTokens ? _before : [], addSpecialTokens ? _after : []);
 
+    /// <inheritdoc/>
+    public TokenEncoding EncodeFull(string text, bool addSpecialTokens = false) =>
+        EncodeFull(text, addSpecialTokens, specialTokensAsText: false);
+
     /// <summary>Encodes text and says where each token came from.</summary>
     /// <param name="text">The text.</param>
     /// <param name="addSpecialTokens">Apply the post-processor.</param>
     /// <param name="specialTokensAsText">Do not recognise special tokens in the text.</param>
-    public TokenEncoding EncodeFull(string text, bool addSpecialTokens = false, bool specialTokensAsText = false)
+    public TokenEncoding EncodeFull(string text, bool addSpecialTokens, bool specialTokensAsText)
     {
         ArgumentNullException.ThrowIfNull(text);
         List<EncodedToken> tokens = [];

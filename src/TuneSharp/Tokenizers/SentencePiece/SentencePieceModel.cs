@@ -8,7 +8,7 @@ namespace TuneSharp.Tokenizers;
 /// Control pieces such as &lt;s&gt; are not recognised in text and print as nothing. Asked for special tokens, encoding
 /// puts the BOS piece first if the model has one.
 /// </remarks>
-public sealed class SentencePieceModel : ITokenizer
+public sealed class SentencePieceModel : IOffsetTokenizer
 {
     private readonly SentencePieceProto _proto;
     private readonly SentencePieceNormalizer _normalizer;
@@ -107,9 +107,7 @@ public sealed class SentencePieceModel : ITokenizer
         return [.. ids];
     }
 
-    /// <summary>Encodes text and says where each piece came from.</summary>
-    /// <param name="text">The text.</param>
-    /// <param name="addSpecialTokens">Put the BOS piece first, if there is one.</param>
+    /// <inheritdoc/>
     public TokenEncoding EncodeFull(string text, bool addSpecialTokens = false)
     {
         byte[] source = Encoding.UTF8.GetBytes(text);
