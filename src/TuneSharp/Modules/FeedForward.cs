@@ -1,3 +1,4 @@
+using TuneSharp.Kernels;
 using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules;
@@ -31,6 +32,6 @@ public sealed class FeedForward : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using DisposeScope scope = NewDisposeScope();
-        return _w2.forward(functional.silu(_w1.forward(x)) * _w3.forward(x)).MoveToOuterDisposeScope();
+        return _w2.forward(FusedSwiGlu.Apply(_w1.forward(x), _w3.forward(x))).MoveToOuterDisposeScope();
     }
 }

@@ -1,4 +1,4 @@
-using TuneSharp.Backend;
+using TuneSharp.Kernels;
 using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules;
@@ -25,5 +25,5 @@ public sealed class RmsNorm : Module<Tensor, Tensor>
 
     /// <summary>Applies the norm.</summary>
     /// <param name="x">[..., D].</param>
-    public override Tensor forward(Tensor x) => Aten.RmsNorm(x, _scale, _eps);
+    public override Tensor forward(Tensor x) => FusedRmsNorm.Apply(x, _scale, _eps);
 }

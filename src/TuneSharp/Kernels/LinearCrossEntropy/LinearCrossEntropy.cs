@@ -31,6 +31,11 @@ public static class LinearCrossEntropy
     /// <summary>Adds up the loss; writes dX rows and adds to dW where these are given.</summary>
     private static Tensor Sweep(Tensor x, Tensor weight, Tensor targets, int chunks, Tensor? dx, Tensor? dw)
     {
+        if (FusedSoftmaxLoss.Fits(x, weight))
+        {
+            return SweepFused(x, weight, targets, chunks, dx, dw);
+        }
+
         using DisposeScope scope = NewDisposeScope();
         long rows = x.shape[0];
         long step = (rows + chunks - 1) / chunks;
@@ -57,6 +62,36 @@ public static class LinearCrossEntropy
         }
 
         return sum.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same with one block of logits that every piece uses again, turned into their gradient where they lie.</summary>
+    private static Tensor SweepFused(Tensor x, Tensor weight, Tensor targets, int chunks, Tensor? dx, Tensor? dw)
+    {
+        BackwardErrors.ThrowIfFailed();
+        using DisposeScope scope = NewDisposeScope();
+        (long rows, long width) = (x.shape[0], weight.shape[0]);
+
+        // glibc returns blocks above 32 MB to the system at once, and a product of few rows is slow: between the two.
+        long fitting = Math.Max(128, (24L << 20) / (width * x.element_size()));
+        long step = Math.Min((rows + chunks - 1) / chunks, fitting);
+        Tensor y_M = targets.contiguous();
+        Tensor block_SV = empty([step, width], x.dtype);
+        bool wanted = dx is not null || dw is not null;
+        using IDisposable off = no_grad();
+        double sum = 0;
+        for (long start = 0; start < rows; start += step)
+        {
+            using DisposeScope piece = NewDisposeScope();
+            long count = Math.Min(step, rows - start);
+            Tensor x_CD = x.narrow(0, start, count);
+            Tensor z_CV = block_SV.narrow(0, 0, count);
+            z_CV.addmm_(x_CD, weight.t(), 0, 1); // factor 0: what the block held does not matter
+            sum += FusedSoftmaxLoss.Sum(z_CV, y_M.narrow(0, start, count), wanted);
+            dx?.narrow(0, start, count).addmm_(z_CV, weight, 0, 1);
+            dw?.add_(mm(z_CV.t(), x_CD));
+        }
+
+        return tensor((float)sum, ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
