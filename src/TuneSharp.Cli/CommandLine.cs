@@ -64,6 +64,7 @@ internal sealed class CommandLine(Terminal terminal)
             CatCommand.Create(terminal),
             ValidateCommand.Create(terminal),
             RunCommand.Create(terminal, stop),
+            TokenizeCommand.Create(terminal, stop),
             EnvCommand.Create(terminal),
         };
         Option<bool> version = new("--version") { Description = "Show version information" };

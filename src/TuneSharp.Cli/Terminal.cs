@@ -8,6 +8,9 @@ namespace TuneSharp.Cli;
 /// <param name="Width">Columns at the moment.</param>
 internal sealed record Terminal(TextWriter Out, TextWriter Error, bool IsOutTerminal, bool IsErrorTerminal, Func<int> Width)
 {
+    /// <summary>Opens what is piped or typed in; JSON lines are UTF-8 whatever the locale says.</summary>
+    public Func<TextReader> OpenIn { get; init; } = () => new StreamReader(Console.OpenStandardInput(), new System.Text.UTF8Encoding(false));
+
     public static Terminal OfThisProcess()
     {
         bool wantsColour = string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));

@@ -14,6 +14,7 @@ public class CommandLineTests
     [InlineData("tune cat")]
     [InlineData("tune validate")]
     [InlineData("tune run")]
+    [InlineData("tune tokenize")]
     [InlineData("tune env")]
     public void Help_says_what_there_is(string command)
     {

@@ -57,7 +57,7 @@ public sealed class TokenizeSession
         if (request.TryGetProperty("messages", out _))
         {
             return _render is null
-                ? Error("There is no chat template: give --chat-template, or a model folder that has one.")
+                ? Error("This line has messages, and no chat template was given to write them with.")
                 : Write(json => json.WriteString("rendered", _render(request)));
         }
 
