@@ -8,7 +8,7 @@ namespace TuneSharp.Config;
 /// <param name="root">The whole config, resolved.</param>
 /// <param name="variables">Top-level keys that interpolations name: a file's own variables, not mistakes.</param>
 /// <param name="problems">Takes the mistakes.</param>
-internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> variables, List<ConfigProblem> problems)
+internal sealed partial class ConfigBinder(ConfigMapping root, IReadOnlySet<string> variables, List<ConfigProblem> problems)
 {
     /// <summary>Stands for a value that could not be bound; the mistake is reported.</summary>
     internal static readonly object Failed = new();
@@ -98,7 +98,7 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
         if (node is not ConfigMapping mapping)
         {
             string keys = string.Join(", ", RecordShape.Of(type).Members.Select(m => m.Key).Order(StringComparer.Ordinal));
-            return Fail(node, $"{path} is a section with the keys {keys}; it cannot be `{Show(node)}`.");
+            return Fail(node, $"{path} is a section with the keys {keys}; it cannot be `{ConfigText.Show(node)}`.");
         }
 
         object? value = BindRecord(type, mapping, path + ".", path, out List<string> known);
@@ -120,7 +120,7 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
         }
         else
         {
-            return Fail(node, $"{path} is a list; it cannot be `{Show(node)}`. Write [{Show(node)}] for a list of one.");
+            return Fail(node, $"{path} is a list; it cannot be `{ConfigText.Show(node)}`. Write [{ConfigText.Show(node)}] for a list of one.");
         }
 
         IList list = type.IsArray
@@ -154,7 +154,7 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
     {
         if (node is not ConfigMapping mapping)
         {
-            return Fail(node, $"{path} is a section of keys and values; it cannot be `{Show(node)}`.");
+            return Fail(node, $"{path} is a section of keys and values; it cannot be `{ConfigText.Show(node)}`.");
         }
 
         IDictionary result = (IDictionary)Activator.CreateInstance(typeof(Dictionary<,>).MakeGenericType(typeof(string), valueType))!;
@@ -170,124 +170,6 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
         }
 
         return good ? result : Failed;
-    }
-
-    private object? BindComponent(Type type, Type result, ConfigNode node, string path)
-    {
-        ConfigMapping mapping;
-        ConfigScalar name;
-        if (node is ConfigScalar { Value: string } bare)
-        {
-            (mapping, name) = (new ConfigMapping(node.Place), bare); // a word alone: a component with its defaults
-        }
-        else if (node is ConfigMapping { } given && given[ConfigMapping.ComponentKey] is ConfigScalar { Value: string } named)
-        {
-            (mapping, name) = (given, named);
-        }
-        else if (node is ConfigMapping { } broken && broken[ConfigMapping.ComponentKey] is ConfigScalar { IsBroken: true })
-        {
-            return Failed;
-        }
-        else
-        {
-            return Fail(node, $"{path} must name a component: `_component_: NAME` (or `type: NAME`) with its arguments.");
-        }
-
-        if (ComponentRegistry.Find((string)name.Value!) is not { } info)
-        {
-            return Fail(name, $"{path}: {ComponentRegistry.Explain((string)name.Value!, result)}");
-        }
-
-        if (!result.IsAssignableFrom(info.Result))
-        {
-            string[] fitting = [.. ComponentRegistry.Names.Where(n => result.IsAssignableFrom(ComponentRegistry.Find(n)!.Result))];
-            string choices = fitting.Length == 0 ? "" : $" Choose one of: {string.Join(", ", fitting.Take(12))}{(fitting.Length > 12 ? ", …" : "")}.";
-            return Fail(name, $"{path}: {info.Name} makes a {NameOf(info.Result)}, and a {NameOf(result)} belongs here.{choices}");
-        }
-
-        int before = problems.Count;
-        ComponentPlan plan = new(info);
-        List<string> known = [ConfigMapping.ComponentKey];
-        bool good = true;
-        object? instance = null;
-        if (info.Factory is ConstructorInfo && ConfigTypes.IsRecord(info.Result) && ConfigTypes.IsBindable(info.Result))
-        {
-            instance = BindRecordComponent(plan, mapping, path, known);
-            good = !ReferenceEquals(instance, Failed);
-        }
-        else
-        {
-            foreach (ParameterInfo parameter in info.Factory.GetParameters())
-            {
-                good &= BindParameter(plan, parameter, mapping, path, known);
-            }
-        }
-
-        RejectUnknown(mapping, path + ".", known, $": not a parameter of {info.Name}");
-        return good && problems.Count == before
-            ? Activator.CreateInstance(type, info.Name, plan.Arguments, (Func<object?[], object?>)(runtime => plan.Build(runtime, instance)))
-            : Failed;
-    }
-
-    /// <summary>A component that is itself a record takes its members, and is finished when it is bound.</summary>
-    private object? BindRecordComponent(ComponentPlan plan, ConfigMapping mapping, string path, List<string> known)
-    {
-        object? instance = BindRecord(plan.Info.Result, mapping, path + ".", plan.Info.Name, out List<string> keys);
-        known.AddRange(keys);
-        if (!ReferenceEquals(instance, Failed))
-        {
-            ConfigText.AddMembers(plan.Arguments, instance!);
-        }
-
-        return instance;
-    }
-
-    private bool BindParameter(ComponentPlan plan, ParameterInfo parameter, ConfigMapping mapping, string path, List<string> known)
-    {
-        Type type = parameter.ParameterType;
-        ConfigMember member = ConfigMember.Of(parameter);
-        bool isMarked = parameter.IsDefined(typeof(RuntimeAttribute));
-        if (isMarked || !ConfigTypes.IsBindable(type))
-        {
-            // A config may give what the recipe would have given, if it is a component.
-            if (!isMarked && mapping[member.Key] is ConfigMapping nested && nested[ConfigMapping.ComponentKey] is not null)
-            {
-                known.Add(member.Key);
-                object? component = Bind(typeof(Component<>).MakeGenericType(type), isNullable: false, nested, $"{path}.{member.Key}");
-                plan.AddNested(member.Key, component as IComponent);
-                return !ReferenceEquals(component, Failed);
-            }
-
-            plan.AddRuntime(parameter);
-            return true;
-        }
-
-        if (ConfigTypes.IsRecord(type))
-        {
-            return BindFlattened(plan, member, mapping, path, known);
-        }
-
-        known.Add(member.Key);
-        object? value = BindMember(member, mapping, path + ".", plan.Info.Name);
-        plan.AddValue(member.Key, value);
-        return !ReferenceEquals(value, Failed);
-    }
-
-    private bool BindFlattened(ComponentPlan plan, ConfigMember member, ConfigMapping mapping, string path, List<string> known)
-    {
-        bool isGiven = RecordShape.Of(member.Type).Members.Any(m => mapping.Find(m.Key) is not null);
-        if (!isGiven && !member.IsRequired && member.Default is null)
-        {
-            known.AddRange(RecordShape.Of(member.Type).Members.Select(m => m.Key));
-            plan.AddRecord(null);
-            return true;
-        }
-
-        object? record = BindRecord(member.Type, mapping, path + ".", plan.Info.Name, out List<string> keys);
-        known.AddRange(keys);
-        bool good = !ReferenceEquals(record, Failed);
-        plan.AddRecord(good ? record : null);
-        return good;
     }
 
     private object? BindRecord(Type type, ConfigMapping mapping, string prefix, string owner, out List<string> keys)
@@ -393,23 +275,16 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
                 continue;
             }
 
-            switch (IgnoredKeys.MayStand(path, entry.Node))
+            bool? mayStand = IgnoredKeys.MayStand(path, entry.Node);
+            if (mayStand is true)
             {
-                case true:
-                    Ignored.Add(path);
-                    break;
-                case false:
-                    Fail(entry.KeyPlace, $"{path} is not available in this version of TuneSharp. Remove it (~{path}), or switch it off.");
-                    break;
-                default:
-                    string[] names = [.. known.Where(k => k != ConfigMapping.ComponentKey).Order(StringComparer.Ordinal)];
-                    string? near = NearestName.Find(entry.Key, names);
-                    string[] others = [.. names.Where(n => n != near)];
-                    string hint = near is null ? "" : $" Did you mean {near}?";
-                    string list = others.Length == 0 ? (near is null ? " It takes no keys." : "")
-                        : $" It {(near is null ? "" : "also ")}takes: {string.Join(", ", others)}.";
-                    Fail(entry.KeyPlace, $"{path}{what}.{hint}{list}");
-                    break;
+                Ignored.Add(path);
+            }
+            else
+            {
+                Fail(entry.KeyPlace, mayStand is false
+                    ? $"{path} is not available in this version of TuneSharp. Remove it (~{path}), or switch it off."
+                    : ConfigText.UnknownKey(path, entry.Key, known, what));
             }
         }
     }
@@ -421,15 +296,4 @@ internal sealed class ConfigBinder(ConfigMapping root, IReadOnlySet<string> vari
         problems.Add(new(place.File, place.Line, place.Column, message));
         return Failed;
     }
-
-    private static string NameOf(Type type) => type.IsInterface && type.Name.Length > 1 && type.Name[0] == 'I' && char.IsUpper(type.Name[1])
-        ? type.Name[1..]
-        : type.Name.Split('`')[0];
-
-    private static string Show(ConfigNode node) => node switch
-    {
-        ConfigScalar s => s.Text,
-        ConfigSequence => "a list",
-        _ => "a section",
-    };
 }

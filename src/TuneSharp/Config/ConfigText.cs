@@ -70,6 +70,34 @@ internal static class ConfigText
         };
     }
 
+    /// <summary>The sentence for a key that nothing takes.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="key">The key itself.</param>
+    /// <param name="known">The keys that are taken there.</param>
+    /// <param name="what">What it is not, continuing the path.</param>
+    public static string UnknownKey(string path, string key, IEnumerable<string> known, string what)
+    {
+        string[] names = [.. known.Where(k => k != ConfigMapping.ComponentKey).Order(StringComparer.Ordinal)];
+        string? near = NearestName.Find(key, names);
+        string[] others = [.. names.Where(n => n != near)];
+        string hint = near is null ? "" : $" Did you mean {near}?";
+        string list = others.Length == 0 ? (near is null ? " It takes no keys." : "")
+            : $" It {(near is null ? "" : "also ")}takes: {string.Join(", ", others)}.";
+        return $"{path}{what}.{hint}{list}";
+    }
+
+    /// <summary>A type as a user would say it.</summary>
+    public static string NameOf(Type type) =>
+        type.IsInterface && type.Name.Length > 1 && type.Name[0] == 'I' && char.IsUpper(type.Name[1]) ? type.Name[1..] : type.Name.Split('`')[0];
+
+    /// <summary>A node in a few words.</summary>
+    public static string Show(ConfigNode node) => node switch
+    {
+        ConfigScalar s => s.Text,
+        ConfigSequence => "a list",
+        _ => "a section",
+    };
+
     private static string Bounds(RangeAttribute range)
     {
         double low = Convert.ToDouble(range.Minimum, CultureInfo.InvariantCulture);
