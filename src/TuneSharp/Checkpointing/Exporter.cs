@@ -12,15 +12,15 @@ public static class Exporter
     /// <summary>Merges and writes.</summary>
     /// <param name="baseWeights">The base, in any naming that <see cref="WeightLoader"/> reads; written in Hugging Face's.</param>
     /// <param name="map">The family's table.</param>
-    /// <param name="adapter">The adapter's settings.</param>
-    /// <param name="adapterTensors">The adapter's tensors, in PEFT's or our names.</param>
+    /// <param name="adapter">The adapter's settings; null to write the base alone (in another dtype, or other shards).</param>
+    /// <param name="adapterTensors">The adapter's tensors, in PEFT's or our names; null when there is no adapter.</param>
     /// <param name="outDir">A new or empty folder.</param>
     /// <param name="baseDir">The base model's folder: config, tokenizer and generation config are copied from it; null for none.</param>
     /// <param name="dtype">Element type of all floating-point weights; null to keep each one's own.</param>
     /// <param name="shardBytes">Largest shard, in bytes.</param>
     /// <exception cref="CheckpointException">Adapter and base do not fit, or the disk refuses. Nothing is left at <paramref name="outDir"/>.</exception>
     public static void Export(
-        ITensorSource baseWeights, WeightMap map, PeftAdapter adapter, ITensorSource adapterTensors, string outDir,
+        ITensorSource baseWeights, WeightMap map, PeftAdapter? adapter, ITensorSource? adapterTensors, string outDir,
         string? baseDir = null, ScalarType? dtype = null, long shardBytes = ShardedWriter.DefaultShardBytes)
     {
         if (Directory.Exists(outDir) && Directory.EnumerateFileSystemEntries(outDir).Any())
@@ -29,8 +29,8 @@ public static class Exporter
         }
 
         HfView weights = new(baseWeights, map);
-        HfView updates = new(adapterTensors, map);
-        Dictionary<string, Update> plan = Plan(weights, adapter, updates);
+        HfView? updates = adapterTensors is null ? null : new(adapterTensors, map);
+        Dictionary<string, Update> plan = adapter is null || updates is null ? [] : Plan(weights, adapter, updates);
         bool untie = plan.ContainsKey(Head + ".weight") && !weights.Tensors.ContainsKey(Head + ".weight");
         List<TensorInfo> infos = [.. weights.Tensors.Values];
         if (untie)
@@ -50,7 +50,7 @@ public static class Exporter
 
             ShardedWriter.Write(
                 folder, infos,
-                name => plan.TryGetValue(name, out Update? u) ? Merge(weights, updates, u).to_type(written[name].Dtype) : weights.Read(name).to_type(written[name].Dtype),
+                name => plan.TryGetValue(name, out Update? u) ? Merge(weights, updates!, u).to_type(written[name].Dtype) : weights.Read(name).to_type(written[name].Dtype),
                 shardBytes);
             Checkpointer.WriteDtype(folder, infos, untie);
         });
