@@ -66,6 +66,8 @@ internal sealed class CommandLine(Terminal terminal)
             RunCommand.Create(terminal, stop),
             TokenizeCommand.Create(terminal, stop),
             EnvCommand.Create(terminal),
+            ExportCommand.Create(terminal),
+            ParityCommand.Create(terminal),
         };
         Option<bool> version = new("--version") { Description = "Show version information" };
         root.Options.Add(new HelpOption { Recursive = true });

@@ -26,7 +26,7 @@ public static class TextGenerator
         model.eval();
         try
         {
-            using IDisposable off = inference_mode();
+            using IDisposable off = no_grad(); // not inference mode: rotary tables made here are read by later training
             using DisposeScope scope = NewDisposeScope();
             return new Run(model, prompts, options).ToEnd(onToken, stop);
         }

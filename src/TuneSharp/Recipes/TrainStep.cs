@@ -1,4 +1,5 @@
 using TuneSharp.Data;
+using TuneSharp.Kernels;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Losses;
 
@@ -34,6 +35,7 @@ internal static class TrainStep
             Tensor hidden = model.Hidden(batch.Tokens, batch.InputPos, mask: null, batch.SeqLens);
             Tensor sum = loss.Sum(model, hidden, batch.Labels);
             sum.backward();
+            ActivationCheckpoint.ThrowIfFailed();
             sums = new(sums.LossSum + sum.item<float>(), sums.NumTargets + batch.NumTargets, sums.NumTokens + batch.NumTokens);
         }
 
