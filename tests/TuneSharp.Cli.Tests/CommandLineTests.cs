@@ -1,3 +1,4 @@
+using System.Globalization;
 using TuneSharp.Tests;
 using TuneSharp.Tests.Config;
 
@@ -74,18 +75,33 @@ public class CommandLineTests
     [Fact]
     public void Ls_is_fast_and_loads_no_libtorch()
     {
-        // A libtorch that cannot be loaded is not missed; the best of some starts is the program's, the rest what the
-        // machine was busy with.
+        // A libtorch that cannot be loaded is not missed. On a busy machine the clock also counts the others' work, so the
+        // best of several starts counts, and at most the processor time that it took.
         double best = double.MaxValue;
-        for (int i = 0; i < 12 && best >= 0.4; i++)
+        for (int i = 0; i < 6 && best >= 0.4; i++)
         {
+            double before = ChildSeconds();
             long began = TimeProvider.System.GetTimestamp();
             CliResult result = Cli.RunProgram(NoLibTorch, "ls");
-            best = Math.Min(best, TimeProvider.System.GetElapsedTime(began).TotalSeconds);
+            double clock = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
+            best = Math.Min(best, OperatingSystem.IsLinux() ? Math.Min(clock, ChildSeconds() - before) : clock);
             Assert.Equal((0, ""), (result.Code, result.Error));
         }
 
         Assert.True(best < 0.4, $"tune ls took {best:F2} s");
+    }
+
+    /// <summary>Processor time of all ended children, from /proc/self/stat (fields 16 and 17, in hundredths); 0 elsewhere.</summary>
+    private static double ChildSeconds()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return 0;
+        }
+
+        string stat = File.ReadAllText("/proc/self/stat");
+        string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+        return (double.Parse(fields[13], CultureInfo.InvariantCulture) + double.Parse(fields[14], CultureInfo.InvariantCulture)) / 100;
     }
 
     [Fact]
