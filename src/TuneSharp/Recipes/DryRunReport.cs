@@ -21,7 +21,7 @@ internal static class DryRunReport
         using TransformerDecoder model = RunSetup.Model(cfg, META, checkpointer);
         freeze(model);
         IModelTokenizer tokenizer = cfg.Tokenizer.Build();
-        using FinetuneData data = new(cfg, tokenizer, model.Shape.VocabSize, cfg.Seed ?? 0);
+        using FinetuneData data = new(cfg, console, tokenizer, model.Shape.VocabSize, cfg.Seed ?? 0);
         NamedParameter[] trained = [.. model.named_parameters().Where(p => p.parameter.requires_grad).Select(p => new NamedParameter(p.name, p.parameter))];
         using Optimizer optimizer = cfg.Optimizer.Build((object)trained);
 

@@ -96,21 +96,12 @@ public abstract record FinetuneConfig
     /// <summary>Keep only layer inputs for the backward pass. Default: false.</summary>
     public bool EnableActivationCheckpointing { get; init; }
 
-    /// <summary>Part of torchtune's configs; must be false in this version.</summary>
-    public bool EnableActivationOffloading { get; init; }
-
-    /// <summary>Part of torchtune's configs; has no effect on a CPU.</summary>
-    public bool Compile { get; init; }
-
     /// <summary>Optimizer steps between log lines. Default: 1.</summary>
     [Range(1, int.MaxValue)]
     public int LogEveryNSteps { get; init; } = 1;
 
     /// <summary>Log peak memory with each line. Default: false.</summary>
     public bool LogPeakMemoryStats { get; init; }
-
-    /// <summary>Part of torchtune's configs: <c>INFO</c> and the like.</summary>
-    public string LogLevel { get; init; } = "INFO";
 
     /// <summary>A prompt answered before and after training, or null.</summary>
     public SampleConfig? Sample { get; init; }
@@ -124,11 +115,6 @@ public abstract record FinetuneConfig
         if (Dtype is not (ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64))
         {
             Add("dtype: fp16 training would need loss scaling and is not offered. Use bf16 or fp32.");
-        }
-
-        if (EnableActivationOffloading)
-        {
-            Add("enable_activation_offloading is not available in this version. Set it to False; enable_activation_checkpointing saves memory too.");
         }
 
         if (RunValEveryNSteps is not null && DatasetVal is null)
@@ -163,9 +149,6 @@ public sealed record LoraFinetuneConfig : FinetuneConfig
 /// <summary>Keys of <c>full_finetune_single_device</c>.</summary>
 public sealed record FullFinetuneConfig : FinetuneConfig
 {
-    /// <summary>Part of torchtune's configs; has no effect in this version: all gradients are kept until the step.</summary>
-    public bool OptimizerInBwd { get; init; }
-
     /// <summary>Start from random weights instead of the checkpoint's: only its config and tokenizer are read. Default: false.</summary>
     public bool FromScratch { get; init; }
 }

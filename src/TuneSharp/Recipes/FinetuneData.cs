@@ -1,6 +1,7 @@
 using TuneSharp.Data;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Losses;
+using TuneSharp.Training;
 
 namespace TuneSharp.Recipes;
 
@@ -13,16 +14,22 @@ internal sealed class FinetuneData : IDisposable
     private readonly int _accumulation;
     private readonly long _vocabSize;
 
-    public FinetuneData(FinetuneConfig cfg, IModelTokenizer tokenizer, long vocabSize, int seed)
+    public FinetuneData(FinetuneConfig cfg, RunConsole console, IModelTokenizer tokenizer, long vocabSize, int seed)
     {
-        IDataset[] parts = [.. cfg.Dataset.Select(d => d.Build(tokenizer))];
+        Action<int, int> packing = Progress(console);
+        IDataset[] parts = [.. cfg.Dataset.Select(d => d.Build(tokenizer, packing))];
         IDataset dataset = parts.Length == 1 ? parts[0] : new ConcatDataset(parts);
         _dataset = dataset;
         _train = Loader(cfg, dataset, tokenizer, cfg.BatchSize, cfg.Shuffle, seed, dropLast: true);
         _val = cfg.DatasetVal is { } val
-            ? Loader(cfg, val.Build(tokenizer), tokenizer, cfg.BatchSizeVal ?? cfg.BatchSize, shuffle: false, seed, dropLast: false)
+            ? Loader(cfg, val.Build(tokenizer, packing), tokenizer, cfg.BatchSizeVal ?? cfg.BatchSize, shuffle: false, seed, dropLast: false)
             : null;
         (_accumulation, _vocabSize, Samples) = (cfg.GradientAccumulationSteps, vocabSize, dataset.Count);
+        foreach (string warning in _train.Warnings)
+        {
+            console.Warn(warning);
+        }
+
         long whole = _train.BatchesPerEpoch / _accumulation;
         StepsPerEpoch = Math.Min(whole, cfg.MaxStepsPerEpoch ?? whole);
         if (StepsPerEpoch == 0)
@@ -98,6 +105,20 @@ internal sealed class FinetuneData : IDisposable
         _val?.Dispose();
     }
 
+    /// <summary>Packing tokenises the whole set first: say how far it is, every other second.</summary>
+    private static Action<int, int> Progress(RunConsole console)
+    {
+        long last = console.Time.GetTimestamp();
+        return (done, all) =>
+        {
+            if (console.Time.GetElapsedTime(last) > TimeSpan.FromSeconds(2))
+            {
+                last = console.Time.GetTimestamp();
+                console.Line(FormattableString.Invariant($"Packing: {done:N0} of {all:N0} samples."));
+            }
+        };
+    }
+
     private static BatchLoader Loader(
         FinetuneConfig cfg, IDataset dataset, IModelTokenizer tokenizer, int batchSize, bool shuffle, int seed, bool dropLast)
     {
@@ -108,11 +129,10 @@ internal sealed class FinetuneData : IDisposable
     /// <summary>An id beyond the embedding table would read foreign memory on a GPU and end the process: stop here with a sentence.</summary>
     private Batch Checked(Batch batch)
     {
-        long largest = batch.Tokens.max().item<long>();
-        return largest < _vocabSize
+        return batch.MaxTokenId < _vocabSize
             ? batch
             : throw new DatasetException(
-                $"Token id {largest} is beyond the model's vocabulary of {_vocabSize}. The tokenizer belongs to another model, or the " +
+                $"Token id {batch.MaxTokenId} is beyond the model's vocabulary of {_vocabSize}. The tokenizer belongs to another model, or the " +
                 "embedding table must be enlarged for added tokens.");
     }
 }

@@ -9,8 +9,9 @@ using TuneSharp.Training.Optimizers;
 namespace TuneSharp.Recipes;
 
 /// <summary>Trains all weights of a model, from a checkpoint or from nothing.</summary>
-/// <remarks>torchtune counterpart: <c>recipes/full_finetune_single_device.py</c>.</remarks>
+/// <remarks>torchtune counterpart: <c>recipes/full_finetune_single_device.py</c>. Under its distributed name it runs as a group of one process.</remarks>
 [Recipe("full_finetune_single_device")]
+[Recipe("full_finetune_distributed")]
 public static class FullFinetune
 {
     /// <summary>Runs it.</summary>
@@ -42,7 +43,7 @@ public static class FullFinetune
 
         // ---- 3. What we train on ----
         IModelTokenizer tokenizer = cfg.Tokenizer.Build();
-        using FinetuneData data = new(cfg, tokenizer, model.Shape.VocabSize, seed);
+        using FinetuneData data = new(cfg, console, tokenizer, model.Shape.VocabSize, seed);
         long lastStep = data.StepsPerEpoch * cfg.Epochs;
 
         // ---- 4. How we train ----

@@ -11,8 +11,9 @@ using TuneSharp.Training.Optimizers;
 namespace TuneSharp.Recipes;
 
 /// <summary>Fine-tunes LoRA or DoRA adapters on a frozen model.</summary>
-/// <remarks>torchtune counterpart: <c>recipes/lora_finetune_single_device.py</c>.</remarks>
+/// <remarks>torchtune counterpart: <c>recipes/lora_finetune_single_device.py</c>. Under its distributed name it runs as a group of one process.</remarks>
 [Recipe("lora_finetune_single_device")]
+[Recipe("lora_finetune_distributed")]
 public static class LoraFinetune
 {
     /// <summary>Runs it.</summary>
@@ -43,7 +44,7 @@ public static class LoraFinetune
 
         // ---- 3. What we train on ----
         IModelTokenizer tokenizer = cfg.Tokenizer.Build();
-        using FinetuneData data = new(cfg, tokenizer, model.Shape.VocabSize, seed);
+        using FinetuneData data = new(cfg, console, tokenizer, model.Shape.VocabSize, seed);
         long lastStep = data.StepsPerEpoch * cfg.Epochs;
 
         // ---- 4. How we train ----
