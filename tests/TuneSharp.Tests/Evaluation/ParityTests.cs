@@ -1,4 +1,5 @@
 using TuneSharp.Evaluation;
+using TuneSharp.Tests.Checkpointing;
 
 namespace TuneSharp.Tests.Evaluation;
 
@@ -24,6 +25,20 @@ public sealed class ParityTests
     [MemberData(nameof(ModelFolders))]
     public void A_model_computes_what_transformers_computes(string folder) =>
         AllPass(Parity.Compare(Repo.Golden(folder), Repo.Golden(folder + "/io.safetensors")));
+
+    [Theory]
+    [MemberData(nameof(ModelFolders))]
+    public void The_older_spelling_of_the_config_gives_the_same_model(string folder)
+    {
+        using TemporaryFolder copy = new();
+        foreach (string file in Directory.EnumerateFiles(Repo.Golden(folder)))
+        {
+            File.Copy(file, Path.Combine(copy.Path, Path.GetFileName(file)));
+        }
+
+        File.Copy(Repo.Golden(folder + "/config.v4.json"), Path.Combine(copy.Path, "config.json"), overwrite: true);
+        AllPass(Parity.Compare(copy.Path, Path.Combine(copy.Path, "io.safetensors")));
+    }
 
     [Theory]
     [MemberData(nameof(AdapterFolders))]
