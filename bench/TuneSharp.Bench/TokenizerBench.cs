@@ -25,10 +25,12 @@ internal static class TokenizerBench
             double load = Stopwatch.GetElapsedTime(begin).TotalSeconds;
             Encode(tokenizer, paragraphs[..Math.Min(500, paragraphs.Length)]);
             double first = Time(() => Encode(tokenizer, paragraphs), out long tokens);
+            TimeSpan before = Process.GetCurrentProcess().TotalProcessorTime;
             double second = Time(() => Encode(tokenizer, paragraphs), out _);
+            double processor = (Process.GetCurrentProcess().TotalProcessorTime - before).TotalSeconds;
             double all = Time(() => EncodeParallel(tokenizer, paragraphs), out _);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{path}: load {load:F2} s, {megabytes / first:F1} MB/s first, {megabytes / second:F1} MB/s again, {megabytes / all:F1} MB/s on all cores, {tokens} tokens"));
+                $"{path}: load {load:F2} s, {megabytes / first:F1} MB/s first, {megabytes / second:F1} MB/s again ({megabytes / processor:F1} MB a second of processor time), {megabytes / all:F1} MB/s on all cores, {tokens} tokens"));
         }
     }
 

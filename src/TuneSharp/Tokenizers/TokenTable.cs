@@ -7,8 +7,8 @@ namespace TuneSharp.Tokenizers;
 internal sealed class TokenTable
 {
     private const int LargestId = 1 << 24;
-    private readonly List<byte> _building = [];
-    private byte[] _bytes = [];
+    private byte[] _bytes = new byte[4096];
+    private int _used;
     private int[] _starts;
     private int[] _lengths;
     private int[] _slots = [];
@@ -47,12 +47,18 @@ internal sealed class TokenTable
         if (_lengths[id] >= 0)
         {
             throw new FormatException(
-                $"Two tokens have the id {id}: {Encoding.UTF8.GetString(_building.ToArray().AsSpan(_starts[id], _lengths[id]))} and {Encoding.UTF8.GetString(token)}.");
+                $"Two tokens have the id {id}: {Encoding.UTF8.GetString(Bytes(id))} and {Encoding.UTF8.GetString(token)}.");
         }
 
-        _starts[id] = _building.Count;
+        if (_used + token.Length > _bytes.Length)
+        {
+            Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _used + token.Length));
+        }
+
+        token.CopyTo(_bytes.AsSpan(_used));
+        _starts[id] = _used;
         _lengths[id] = token.Length;
-        _building.AddRange(token);
+        _used += token.Length;
         Capacity = Math.Max(Capacity, id + 1);
         Count++;
     }
@@ -60,9 +66,7 @@ internal sealed class TokenTable
     /// <summary>Builds the index. When two ids spell the same, the later one is found.</summary>
     internal void Seal()
     {
-        _bytes = [.. _building];
-        _building.Clear();
-        _building.TrimExcess();
+        Array.Resize(ref _bytes, _used);
         _mask = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, Capacity * 2)) - 1;
         _slots = new int[_mask + 1];
         for (int id = 0; id < Capacity; id++)

@@ -152,43 +152,54 @@ internal sealed class FastBpe
         foreach (int end in ends.Items)
         {
             int length = end - start;
-            if (length <= WordCache.MaxLength && start + 16 <= text.Length)
+            if (length <= WordCache.ShortLength && start + 16 <= text.Length)
             {
-                (ulong Low, ulong High) key = WordCache.Key(text[start..], length);
-                if (!state.Cache.TryAppend(key, state.Ids))
-                {
-                    int count = state.Ids.Count;
-                    _symbols.Encode(text[start..end], state);
-                    state.Cache.Keep(key, state.Ids.Items[count..]);
-                }
+                Short(state, WordCache.Key(text[start..], length), text[start..end]);
             }
             else
             {
-                Last(state, text[start..end]);
+                Other(state, text[start..end]);
             }
 
             start = end;
         }
     }
 
-    // A word near the end of the text is copied, so that its key can be read past it.
-    private void Last(State state, ReadOnlySpan<byte> word)
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+    private void Short(State state, (ulong Low, ulong High) key, ReadOnlySpan<byte> word)
     {
+        if (!state.Cache.TryAppend(key, state.Ids))
+        {
+            int count = state.Ids.Count;
+            _symbols.Encode(word, state);
+            state.Cache.Keep(key, state.Ids.Items[count..]);
+        }
+    }
+
+    // Long words, and those near the end of the text: they are copied, so that their keys can be read past them.
+    private void Other(State state, ReadOnlySpan<byte> word)
+    {
+        if (word.Length <= WordCache.ShortLength)
+        {
+            Span<byte> copy = stackalloc byte[16];
+            copy.Clear();
+            word.CopyTo(copy);
+            Short(state, WordCache.Key(copy, word.Length), word);
+            return;
+        }
+
         if (word.Length > WordCache.MaxLength)
         {
             _symbols.Encode(word, state);
             return;
         }
 
-        Span<byte> copy = stackalloc byte[16];
-        copy.Clear();
-        word.CopyTo(copy);
-        (ulong Low, ulong High) key = WordCache.Key(copy, word.Length);
-        if (!state.Cache.TryAppend(key, state.Ids))
+        WordCache.LongKey key = WordCache.KeyOfLong(word);
+        if (!state.Cache.TryAppend(in key, state.Ids))
         {
             int count = state.Ids.Count;
             _symbols.Encode(word, state);
-            state.Cache.Keep(key, state.Ids.Items[count..]);
+            state.Cache.Keep(in key, state.Ids.Items[count..]);
         }
     }
 

@@ -7,25 +7,22 @@ internal sealed class MergeTable
 {
     internal const int NoRank = int.MaxValue;
     private const ulong Empty = ulong.MaxValue;
-    private readonly ulong[] _keys;
-    private readonly long[] _values;
+    private readonly Entry[] _entries;
     private readonly int _shift;
 
     internal MergeTable(int count)
     {
         int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, count * 2));
         _shift = 64 - BitOperations.Log2((uint)size);
-        _keys = new ulong[size];
-        _values = new long[size];
-        Array.Fill(_keys, Empty);
+        _entries = new Entry[size];
+        Array.Fill(_entries, new Entry { Key = Empty });
     }
 
     /// <summary>Adds a pair; a pair given twice keeps its last rank.</summary>
     internal void Set(int left, int right, int rank, int merged)
     {
-        int slot = Slot(Key(left, right));
-        _keys[slot] = Key(left, right);
-        _values[slot] = ((long)rank << 32) | (uint)merged;
+        ulong key = Key(left, right);
+        _entries[Slot(key)] = new Entry { Key = key, Rank = rank, Merged = merged };
     }
 
     /// <summary>The rank of a pair, or <see cref="NoRank"/>.</summary>
@@ -33,24 +30,23 @@ internal sealed class MergeTable
     {
         ulong key = Key(left, right);
         int slot = (int)((key * 0x9E3779B97F4A7C15) >> _shift);
-        ulong[] keys = _keys;
+        Entry[] entries = _entries;
         while (true)
         {
-            ulong found = keys[slot];
-            if (found == key)
+            ref Entry entry = ref entries[slot];
+            if (entry.Key == key)
             {
-                long value = _values[slot];
-                merged = (int)value;
-                return (int)(value >> 32);
+                merged = entry.Merged;
+                return entry.Rank;
             }
 
-            if (found == Empty)
+            if (entry.Key == Empty)
             {
                 merged = -1;
                 return NoRank;
             }
 
-            slot = (slot + 1) & (keys.Length - 1);
+            slot = (slot + 1) & (entries.Length - 1);
         }
     }
 
@@ -59,11 +55,20 @@ internal sealed class MergeTable
     private int Slot(ulong key)
     {
         int slot = (int)((key * 0x9E3779B97F4A7C15) >> _shift);
-        while (_keys[slot] != key && _keys[slot] != Empty)
+        while (_entries[slot].Key != key && _entries[slot].Key != Empty)
         {
-            slot = (slot + 1) & (_keys.Length - 1);
+            slot = (slot + 1) & (_entries.Length - 1);
         }
 
         return slot;
+    }
+
+    // Together, so that a look-up touches one cache line.
+    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Sequential)]
+    private struct Entry
+    {
+        internal ulong Key;
+        internal int Rank;
+        internal int Merged;
     }
 }

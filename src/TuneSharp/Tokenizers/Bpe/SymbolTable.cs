@@ -6,6 +6,7 @@ internal sealed class SymbolTable
     private readonly TokenTable? _characters;
     private readonly TokenTable? _whole;
     private readonly int[] _bytes;
+    private readonly int[] _ascii = new int[128];
 
     private SymbolTable(MergeTable merges, int[] bytes, TokenTable? characters, TokenTable? whole)
     {
@@ -13,6 +14,10 @@ internal sealed class SymbolTable
         _bytes = bytes;
         _characters = characters;
         _whole = whole;
+        for (int c = 0; c < 128; c++)
+        {
+            _ascii[c] = characters?.Find([(byte)c]) ?? -1;
+        }
     }
 
     internal MergeTable Merges { get; }
@@ -58,7 +63,7 @@ internal sealed class SymbolTable
             for (int at = 0; at < word.Length;)
             {
                 int length = Utf8.LengthOf(word[at]);
-                int found = _characters.Find(word.Slice(at, length));
+                int found = length == 1 ? _ascii[word[at]] : _characters.Find(word.Slice(at, length));
                 if (found >= 0)
                 {
                     symbols[count++] = found;

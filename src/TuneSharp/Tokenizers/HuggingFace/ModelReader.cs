@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 
@@ -57,7 +58,7 @@ internal static class ModelReader
         int id = 0;
         foreach (JsonElement pair in vocabulary.EnumerateArray())
         {
-            table.Add(id, Encoding.UTF8.GetBytes(pair[0].GetString()!));
+            table.Add(id, TextBytes(pair[0]));
             scores[id++] = pair[1].GetDouble();
         }
 
@@ -73,7 +74,7 @@ internal static class ModelReader
         TokenTable table = new(vocabulary.GetPropertyCount());
         foreach (JsonProperty property in vocabulary.EnumerateObject())
         {
-            table.Add(property.Value.GetInt32(), Encoding.UTF8.GetBytes(property.Name));
+            table.Add(property.Value.GetInt32(), NameBytes(property));
         }
 
         table.Seal();
@@ -87,37 +88,58 @@ internal static class ModelReader
         int prefix = Encoding.UTF8.GetByteCount(options.ContinuingPrefix ?? "");
         MergeTable merges = new(list.GetArrayLength());
         int rank = 0;
+        byte[] joined = new byte[256];
         foreach (JsonElement merge in list.EnumerateArray())
         {
-            byte[] left;
-            byte[] right;
+            ReadOnlySpan<byte> left;
+            ReadOnlySpan<byte> right;
             if (merge.ValueKind == JsonValueKind.String)
             {
-                string[] parts = merge.GetString()!.Split(' ');
-                if (parts.Length != 2)
+                ReadOnlySpan<byte> pair = TextBytes(merge);
+                int blank = pair.IndexOf((byte)' ');
+                if (blank < 0 || pair[(blank + 1)..].Contains((byte)' '))
                 {
                     throw new FormatException($"model.merges[{rank}] should be two tokens with one blank between; it is {merge.GetRawText()}.");
                 }
 
-                (left, right) = (Encoding.UTF8.GetBytes(parts[0]), Encoding.UTF8.GetBytes(parts[1]));
+                left = pair[..blank];
+                right = pair[(blank + 1)..];
             }
             else if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2)
             {
-                (left, right) = (Encoding.UTF8.GetBytes(merge[0].GetString()!), Encoding.UTF8.GetBytes(merge[1].GetString()!));
+                left = TextBytes(merge[0]);
+                right = TextBytes(merge[1]);
             }
             else
             {
                 throw new FormatException($"model.merges[{rank}] should be a pair of tokens; it is {merge.GetRawText()}.");
             }
 
-            merges.Set(Id(left), Id(right), rank, Id([.. left, .. right.AsSpan(Math.Min(prefix, right.Length))]));
+            ReadOnlySpan<byte> rest = right[Math.Min(prefix, right.Length)..];
+            joined = joined.Length < left.Length + rest.Length ? new byte[(left.Length + rest.Length) * 2] : joined;
+            left.CopyTo(joined);
+            rest.CopyTo(joined.AsSpan(left.Length));
+            merges.Set(Id(left), Id(right), rank, Id(joined.AsSpan(0, left.Length + rest.Length)));
             rank++;
         }
 
         return merges;
 
-        int Id(byte[] token) => table.Find(token) is int id and >= 0
+        int Id(ReadOnlySpan<byte> token) => table.Find(token) is int id and >= 0
             ? id
             : throw new FormatException($"model.merges[{rank}] needs the token {Encoding.UTF8.GetString(token)}, which is not in the vocabulary.");
+    }
+
+    // A string's UTF-8, from the file itself where nothing in it is escaped: there may be a million of them.
+    private static ReadOnlySpan<byte> TextBytes(JsonElement text)
+    {
+        ReadOnlySpan<byte> raw = text.ValueKind == JsonValueKind.String ? JsonMarshal.GetRawUtf8Value(text) : default;
+        return raw.Length >= 2 && !raw.Contains((byte)'\\') ? raw[1..^1] : Encoding.UTF8.GetBytes(text.GetString() ?? throw new FormatException("null stands where a token should."));
+    }
+
+    private static ReadOnlySpan<byte> NameBytes(JsonProperty property)
+    {
+        ReadOnlySpan<byte> raw = JsonMarshal.GetRawUtf8PropertyName(property);
+        return raw.Contains((byte)'\\') ? Encoding.UTF8.GetBytes(property.Name) : raw;
     }
 }

@@ -168,6 +168,13 @@ internal sealed class LoopNode(RegexNode body, int min, int max, RepeatKind kind
 
     private int Turn(ReadOnlySpan<byte> text, int at, int count, TurnFrame? outer)
     {
+        // Each turn is a call inside the one before; running out of stack would end the process.
+        if (!System.Runtime.CompilerServices.RuntimeHelpers.TryEnsureSufficientExecutionStack())
+        {
+            throw new InvalidOperationException(
+                $"The tokenizer's pattern repeats a group {count} times in one stretch of text, which is more than fits on the stack. Split the text.");
+        }
+
         if (kind == RepeatKind.Lazy && count >= min)
         {
             int end = Rest(text, at, outer);

@@ -19,6 +19,11 @@ internal sealed class RegexParser(string pattern)
     // alternatives := sequence ('|' sequence)*, all joined at one end.
     private (RegexNode Start, RegexNode End) Alternatives()
     {
+        if (!System.Runtime.CompilerServices.RuntimeHelpers.TryEnsureSufficientExecutionStack())
+        {
+            throw Wrong("groups nested too deeply");
+        }
+
         bool outerCase = _ignoreCase;
         List<RegexNode> branches = [];
         JointNode joint = new();
