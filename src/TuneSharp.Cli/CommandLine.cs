@@ -65,6 +65,7 @@ internal sealed class CommandLine(Terminal terminal)
             ValidateCommand.Create(terminal),
             RunCommand.Create(terminal, stop),
             TokenizeCommand.Create(terminal, stop),
+            DownloadCommand.Create(terminal, stop),
             EnvCommand.Create(terminal),
             ExportCommand.Create(terminal),
             ParityCommand.Create(terminal),
