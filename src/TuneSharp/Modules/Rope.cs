@@ -86,9 +86,10 @@ public sealed class Rope
             {
                 using DisposeScope scope = NewDisposeScope();
                 long rows = Math.Max(length, Math.Min(MaxSeqLen, 2 * (_table?.shape[0] ?? 512)));
-                Tensor turns = outer(arange(rows, ScalarType.Float64), tensor(_frequencies));
+                // Angles are rounded to fp32 before the cosine, as in the programs that trained the weights: at position 100 000 that is 0.004 rad.
+                Tensor turns = outer(arange(rows, ScalarType.Float32), tensor(_frequencies, ScalarType.Float32));
                 _table?.Dispose();
-                _table = stack([turns.cos(), turns.sin()], -1).to(ScalarType.Float32).to(device).DetachFromDisposeScope();
+                _table = stack([turns.cos(), turns.sin()], -1).to(device).DetachFromDisposeScope();
             }
 
             return _table;
@@ -115,23 +116,22 @@ public sealed class Rope
         return turns;
     }
 
-    /// <summary>Llama 3.1's rule: long waves are stretched, short ones kept, and those between blended.</summary>
-    private static double Stretch(float frequency, RopeScaling s)
+    /// <summary>Llama 3.1's rule: long waves are stretched, short ones kept, and those between blended. In fp32 throughout, as the reference.</summary>
+    private static float Stretch(float frequency, RopeScaling s)
     {
-        double wavelength = 2 * Math.PI / frequency;
-        double longest = s.OriginalMaxSeqLen / s.LowFreqFactor;
-        double shortest = s.OriginalMaxSeqLen / s.HighFreqFactor;
-        if (wavelength < shortest)
+        float wavelength = (float)(2 * Math.PI) / frequency;
+        (float factor, float low, float high) = ((float)s.Factor, (float)s.LowFreqFactor, (float)s.HighFreqFactor);
+        if (wavelength < s.OriginalMaxSeqLen / high)
         {
             return frequency;
         }
 
-        if (wavelength > longest)
+        if (wavelength > s.OriginalMaxSeqLen / low)
         {
-            return frequency / s.Factor;
+            return frequency / factor;
         }
 
-        double keep = ((s.OriginalMaxSeqLen / wavelength) - s.LowFreqFactor) / (s.HighFreqFactor - s.LowFreqFactor);
-        return ((1 - keep) * frequency / s.Factor) + (keep * frequency);
+        float keep = ((s.OriginalMaxSeqLen / wavelength) - low) / (high - low);
+        return ((1 - keep) * frequency / factor) + (keep * frequency);
     }
 }
