@@ -113,6 +113,25 @@ internal static class Attention
         return device.type != DeviceType.CPU || seqLens.Count * length / samples < ShortSample;
     }
 
+    /// <summary>Says when the packed samples do not fill their rows.</summary>
+    public static void CheckSeqLens(IReadOnlyList<int[]> seqLens, long rows, long length)
+    {
+        if (seqLens.Count != rows)
+        {
+            throw new ArgumentException($"There are lengths of packed samples for {seqLens.Count} rows, the batch has {rows}.");
+        }
+
+        for (int row = 0; row < seqLens.Count; row++)
+        {
+            long packed = seqLens[row].Sum(n => (long)n);
+            if (packed != length)
+            {
+                throw new ArgumentException(
+                    $"The samples packed into row {row} have {packed} tokens together, the row has {length}. They must be equal.");
+            }
+        }
+    }
+
     /// <summary>True where a query may look: at earlier tokens of its own sample. [B, 1, T, T].</summary>
     public static Tensor BlockCausalMask(IReadOnlyList<int[]> seqLens, long length, Device device)
     {

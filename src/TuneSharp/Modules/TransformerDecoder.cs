@@ -105,9 +105,15 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
             positions = arange(cache.Length, cache.Length + length, ScalarType.Int64, tokens.device);
         }
 
-        if (seqLens is not null && mask is null && Attention.PrefersMask(seqLens, length, tokens.device))
+        if (seqLens is not null)
         {
-            mask = Attention.BlockCausalMask(seqLens, length, tokens.device);
+            Attention.CheckSeqLens(seqLens, tokens.shape[0], length);
+            mask ??= Attention.PrefersMask(seqLens, length, tokens.device) ? Attention.BlockCausalMask(seqLens, length, tokens.device) : null;
+        }
+        else if (mask is null && length > 1 && cache is { Length: > 0 } earlier)
+        {
+            // libtorch's causal flag would put the triangle at the first key, not after those that the cache holds.
+            mask = ones([1, 1, length, earlier.Length + length], ScalarType.Bool, tokens.device).tril(earlier.Length);
         }
 
         AttentionContext context = new(_rope.Angles(positions, length, tokens.device), mask, seqLens, cache);
