@@ -3,6 +3,8 @@ namespace TuneSharp.Modules;
 /// <summary>The numbers that make one decoder differ from another of the same structure.</summary>
 public sealed record DecoderConfig
 {
+    private readonly long? _headDim;
+
     /// <summary>Rows of the embedding table.</summary>
     public required long VocabSize { get; init; }
 
@@ -25,7 +27,7 @@ public sealed record DecoderConfig
     public required long MaxSeqLen { get; init; }
 
     /// <summary>Width of a head. Default: <see cref="EmbedDim"/> / <see cref="NumHeads"/>.</summary>
-    public long HeadDim { get => field > 0 ? field : EmbedDim / NumHeads; init; }
+    public long HeadDim { get => _headDim ?? EmbedDim / NumHeads; init => _headDim = value; }
 
     /// <summary>Added to the mean square in norms.</summary>
     public double NormEps { get; init; } = 1e-5;
@@ -51,6 +53,13 @@ public sealed record DecoderConfig
     /// <summary>Outputs of a classifier's head; 0 for a language model.</summary>
     public long NumClasses { get; init; }
 
+    /// <summary>The same with a classifier's head.</summary>
+    /// <param name="numClasses">Its outputs.</param>
+    /// <exception cref="ArgumentException">Fewer than one.</exception>
+    public DecoderConfig WithClasses(long numClasses) => numClasses < 1
+        ? throw new ArgumentException($"num_classes is {numClasses}; it must be at least 1.")
+        : this with { NumClasses = numClasses };
+
     /// <summary>Llama 2's rule for the width inside feed-forward blocks: ⅔ of 4·width, rounded up to a multiple of 256.</summary>
     /// <param name="embedDim">Width of the hidden states.</param>
     public static long DefaultHiddenDim(long embedDim) => (8 * embedDim / 3 + 255) / 256 * 256;
@@ -62,7 +71,7 @@ public sealed record DecoderConfig
         foreach ((string name, long value) in new (string, long)[]
         {
             ("vocab_size", VocabSize), ("num_layers", NumLayers), ("num_heads", NumHeads), ("num_kv_heads", NumKvHeads),
-            ("embed_dim", EmbedDim), ("intermediate_dim", HiddenDim), ("max_seq_len", MaxSeqLen), ("head_dim", HeadDim),
+            ("embed_dim", EmbedDim), ("intermediate_dim", HiddenDim), ("max_seq_len", MaxSeqLen), ("head_dim", _headDim ?? 1),
         })
         {
             if (value <= 0)
@@ -71,8 +80,13 @@ public sealed record DecoderConfig
             }
         }
 
-        return NumHeads % NumKvHeads != 0
-            ? throw new ArgumentException($"num_heads ({NumHeads}) must be divisible by num_kv_heads ({NumKvHeads}).")
+        if (NumHeads % NumKvHeads != 0)
+        {
+            throw new ArgumentException($"num_heads ({NumHeads}) must be divisible by num_kv_heads ({NumKvHeads}).");
+        }
+
+        return _headDim is null && EmbedDim % NumHeads != 0
+            ? throw new ArgumentException($"embed_dim ({EmbedDim}) must be divisible by num_heads ({NumHeads}).")
             : this;
     }
 }

@@ -21,7 +21,7 @@ internal static class LlamaDecoder
             layers: Enumerable.Range(0, shape.NumLayers).Select(i => Layer(i, shape, linear)),
             norm: new RmsNorm(shape.EmbedDim, shape.NormEps),
             output: shape.NumClasses > 0
-                ? new Linear(shape.EmbedDim, shape.NumClasses)
+                ? linear.Output(shape.EmbedDim, shape.NumClasses, tied: false)
                 : linear.Output(shape.EmbedDim, shape.VocabSize, shape.TieWordEmbeddings),
             rope)
         {

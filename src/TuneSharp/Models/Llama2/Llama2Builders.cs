@@ -119,13 +119,7 @@ public static class Llama2Builders
         long vocabSize, int numLayers, int numHeads, int numKvHeads, long embedDim, long maxSeqLen, double attnDropout = 0,
         double ropeBase = 10_000, long? intermediateDim = null, double normEps = 1e-5) =>
         LlamaDecoder.Build(
-            new DecoderConfig
-            {
-                VocabSize = vocabSize, NumLayers = numLayers, NumHeads = numHeads, NumKvHeads = numKvHeads, EmbedDim = embedDim,
-                HiddenDim = intermediateDim ?? DecoderConfig.DefaultHiddenDim(embedDim), MaxSeqLen = maxSeqLen, NormEps = normEps,
-                RopeBase = ropeBase, AttnDropout = attnDropout,
-            },
-            null);
+            Shape(vocabSize, numLayers, numHeads, numKvHeads, embedDim, maxSeqLen, attnDropout, ropeBase, intermediateDim, normEps), null);
 
     /// <summary>A Llama 2 decoder of any size with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
@@ -144,11 +138,57 @@ public static class Llama2Builders
         LoraConfig lora, long vocabSize, int numLayers, int numHeads, int numKvHeads, long embedDim, long maxSeqLen, double attnDropout = 0,
         double ropeBase = 10_000, long? intermediateDim = null, double normEps = 1e-5) =>
         LlamaDecoder.Build(
-            new DecoderConfig
-            {
-                VocabSize = vocabSize, NumLayers = numLayers, NumHeads = numHeads, NumKvHeads = numKvHeads, EmbedDim = embedDim,
-                HiddenDim = intermediateDim ?? DecoderConfig.DefaultHiddenDim(embedDim), MaxSeqLen = maxSeqLen, NormEps = normEps,
-                RopeBase = ropeBase, AttnDropout = attnDropout,
-            },
+            Shape(vocabSize, numLayers, numHeads, numKvHeads, embedDim, maxSeqLen, attnDropout, ropeBase, intermediateDim, normEps), lora);
+
+    /// <summary>A Llama 2 of any size that classifies: its head has an output for each class instead of one for each token.</summary>
+    /// <param name="numClasses">Outputs of the head.</param>
+    /// <param name="vocabSize">Rows of the embedding table.</param>
+    /// <param name="numLayers">Layers.</param>
+    /// <param name="numHeads">Query heads.</param>
+    /// <param name="numKvHeads">Key/value heads.</param>
+    /// <param name="embedDim">Width.</param>
+    /// <param name="maxSeqLen">Longest sequence, in tokens.</param>
+    /// <param name="attnDropout">Dropout rate on attention weights.</param>
+    /// <param name="ropeBase">Base of the rotary frequencies.</param>
+    /// <param name="intermediateDim">Width inside the feed-forward blocks; null for Llama 2's rule, ⅔·4·width rounded up to 256.</param>
+    /// <param name="normEps">Added to the mean square in norms.</param>
+    [Component("torchtune.models.llama2.llama2_classifier")]
+    public static TransformerDecoder Llama2Classifier(
+        long numClasses, long vocabSize, int numLayers, int numHeads, int numKvHeads, long embedDim, long maxSeqLen,
+        double attnDropout = 0, double ropeBase = 10_000, long? intermediateDim = null, double normEps = 1e-5) =>
+        LlamaDecoder.Build(
+            Shape(vocabSize, numLayers, numHeads, numKvHeads, embedDim, maxSeqLen, attnDropout, ropeBase, intermediateDim, normEps)
+                .WithClasses(numClasses),
+            null);
+
+    /// <summary>A Llama 2 of any size that classifies, with LoRA adapters.</summary>
+    /// <param name="lora">Where adapters sit and how large they are.</param>
+    /// <param name="numClasses">Outputs of the head.</param>
+    /// <param name="vocabSize">Rows of the embedding table.</param>
+    /// <param name="numLayers">Layers.</param>
+    /// <param name="numHeads">Query heads.</param>
+    /// <param name="numKvHeads">Key/value heads.</param>
+    /// <param name="embedDim">Width.</param>
+    /// <param name="maxSeqLen">Longest sequence, in tokens.</param>
+    /// <param name="attnDropout">Dropout rate on attention weights.</param>
+    /// <param name="ropeBase">Base of the rotary frequencies.</param>
+    /// <param name="intermediateDim">Width inside the feed-forward blocks; null for Llama 2's rule, ⅔·4·width rounded up to 256.</param>
+    /// <param name="normEps">Added to the mean square in norms.</param>
+    [Component("torchtune.models.llama2.lora_llama2_classifier")]
+    public static TransformerDecoder LoraLlama2Classifier(
+        LoraConfig lora, long numClasses, long vocabSize, int numLayers, int numHeads, int numKvHeads, long embedDim, long maxSeqLen,
+        double attnDropout = 0, double ropeBase = 10_000, long? intermediateDim = null, double normEps = 1e-5) =>
+        LlamaDecoder.Build(
+            Shape(vocabSize, numLayers, numHeads, numKvHeads, embedDim, maxSeqLen, attnDropout, ropeBase, intermediateDim, normEps)
+                .WithClasses(numClasses),
             lora);
+
+    private static DecoderConfig Shape(
+        long vocabSize, int numLayers, int numHeads, int numKvHeads, long embedDim, long maxSeqLen, double attnDropout, double ropeBase,
+        long? intermediateDim, double normEps) => new()
+        {
+            VocabSize = vocabSize, NumLayers = numLayers, NumHeads = numHeads, NumKvHeads = numKvHeads, EmbedDim = embedDim,
+            HiddenDim = intermediateDim ?? DecoderConfig.DefaultHiddenDim(embedDim), MaxSeqLen = maxSeqLen, NormEps = normEps,
+            RopeBase = ropeBase, AttnDropout = attnDropout,
+        };
 }
