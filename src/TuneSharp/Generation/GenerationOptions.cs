@@ -33,7 +33,7 @@ public sealed record GenerationOptions
             throw new ArgumentException($"max_new_tokens is {MaxNewTokens}; it must be at least 1.");
         }
 
-        if (Temperature < 0)
+        if (!(Temperature >= 0)) // nor NaN
         {
             throw new ArgumentException(FormattableString.Invariant($"temperature is {Temperature}; it must be 0 or more."));
         }
@@ -43,7 +43,7 @@ public sealed record GenerationOptions
             throw new ArgumentException($"top_k is {TopK}; it must be at least 1, or null for all.");
         }
 
-        return TopP is <= 0 or > 1
+        return TopP is not (null or (> 0 and <= 1))
             ? throw new ArgumentException(FormattableString.Invariant($"top_p is {TopP}; it must lie in (0, 1]."))
             : this;
     }

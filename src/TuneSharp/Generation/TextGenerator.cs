@@ -22,6 +22,11 @@ public static class TextGenerator
         CancellationToken stop = default)
     {
         Check(model, prompts, options.Checked());
+        if (prompts.Count == 0)
+        {
+            return [];
+        }
+
         bool wasTraining = model.training;
         model.eval();
         try

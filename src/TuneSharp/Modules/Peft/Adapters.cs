@@ -25,8 +25,16 @@ public static class Adapters
     /// <summary>Lets only the given parameters learn; all others are frozen.</summary>
     /// <param name="model">Any module.</param>
     /// <param name="parameters">Keys (and values) of those that learn.</param>
+    /// <exception cref="ArgumentException">The model has no parameter of such a name; nothing is changed then.</exception>
     public static void SetTrainableParams(Module model, IReadOnlyDictionary<string, Parameter> parameters)
     {
+        HashSet<string> own = model.named_parameters().Select(p => p.name).ToHashSet(StringComparer.Ordinal);
+        if (parameters.Keys.FirstOrDefault(name => !own.Contains(name)) is { } unknown)
+        {
+            throw new ArgumentException(
+                $"The model has no parameter {unknown}. Take the names from {nameof(GetAdapterParams)} or named_parameters of this model.", nameof(parameters));
+        }
+
         foreach ((string name, Parameter parameter) in model.named_parameters())
         {
             parameter.requires_grad_(parameters.ContainsKey(name));
