@@ -13,6 +13,12 @@ internal static class FusedRmsNorm
 {
     private const int RowsInTask = 16;
 
+    /// <summary>
+    /// Tasks of a backward pass, at most. Each sums a part of dw of its own: which thread does which task is chance, and a sum for
+    /// each thread would round differently from run to run.
+    /// </summary>
+    private const int MostParts = 64;
+
     /// <summary>x / √(mean(x²) + ε) · weight.</summary>
     /// <param name="x">[..., D].</param>
     /// <param name="weight">[D].</param>
@@ -43,8 +49,9 @@ internal static class FusedRmsNorm
     private static unsafe List<Tensor> Backward(Tensor x, Tensor weight, Tensor gradient, double eps)
     {
         Tensor dx = empty_like(x);
-        Tensor? parts = weight.requires_grad ? zeros([Workers.Count, weight.shape[0]], ScalarType.Float32) : null;
         Arguments a = Arguments.Of(x, weight, eps);
+        a.RowsInTask = Math.Max(RowsInTask, (a.Rows + MostParts - 1) / MostParts);
+        Tensor? parts = weight.requires_grad ? zeros([a.Tasks, weight.shape[0]], ScalarType.Float32) : null;
         a.Y = Aten.DataPointer(gradient.contiguous());
         a.XGradient = Aten.DataPointer(dx);
         a.WeightGradients = parts is null ? null : (float*)Aten.DataPointer(parts);
@@ -56,8 +63,8 @@ internal static class FusedRmsNorm
     private unsafe struct Arguments
     {
         public byte* X, Weight, Y, XGradient; // Y is dy in the backward pass
-        public float* WeightGradients;        // [workers, D], or null
-        public long Rows;
+        public float* WeightGradients;        // [tasks, D], or null
+        public long Rows, RowsInTask;
         public int Width;
         public float Eps;
 
@@ -69,6 +76,7 @@ internal static class FusedRmsNorm
             Weight = Aten.DataPointer(weight),
             Width = (int)weight.shape[0],
             Rows = x.numel() / weight.shape[0],
+            RowsInTask = FusedRmsNorm.RowsInTask,
             Eps = (float)eps,
         };
 
@@ -110,7 +118,7 @@ internal static class FusedRmsNorm
             where TElement : struct, IElement
         {
             Arguments* a = (Arguments*)arguments;
-            for (long row = task * RowsInTask; row < Math.Min((task + 1) * RowsInTask, a->Rows); row++)
+            for (long row = task * a->RowsInTask; row < Math.Min((task + 1) * a->RowsInTask, a->Rows); row++)
             {
                 byte* x = a->X + (row * a->Width * TElement.Size);
                 byte* y = a->Y + (row * a->Width * TElement.Size);
@@ -143,8 +151,8 @@ internal static class FusedRmsNorm
         {
             Arguments* a = (Arguments*)arguments;
             int width = a->Width;
-            float* dw = a->WeightGradients == null ? null : a->WeightGradients + ((long)worker * width);
-            for (long row = task * RowsInTask; row < Math.Min((task + 1) * RowsInTask, a->Rows); row++)
+            float* dw = a->WeightGradients == null ? null : a->WeightGradients + (task * width);
+            for (long row = task * a->RowsInTask; row < Math.Min((task + 1) * a->RowsInTask, a->Rows); row++)
             {
                 long offset = row * width * TElement.Size;
                 byte* x = a->X + offset;

@@ -10,7 +10,7 @@ internal unsafe interface ITaskKernel
     /// <summary>Does one task. Must not throw: it is called from native threads.</summary>
     /// <param name="arguments">The kernel's own.</param>
     /// <param name="task">Its number.</param>
-    /// <param name="worker">Number of the thread, for partial results.</param>
+    /// <param name="worker">Number of the thread. Not for partial sums: which thread does a task is chance, and so would the rounding be.</param>
     /// <param name="scratch">The thread's own memory.</param>
     static abstract void Run<TLanes, TVector, TElement>(void* arguments, long task, int worker, float* scratch)
         where TLanes : struct, ILanes<TVector>
