@@ -49,7 +49,8 @@ public static class FullFinetune
         // ---- 4. How we train ----
         NamedParameter[] trained = [.. model.named_parameters().Select(p => new NamedParameter(p.name, p.parameter))];
         using Optimizer optimizer = cfg.Optimizer.Build((object)trained);
-        long step = RunSetup.Restore(resume, optimizer);
+        long firstStep = RunSetup.Restore(resume, optimizer);
+        long step = firstStep;
         LrSchedule? schedule = cfg.LrScheduler?.Build(optimizer, lastStep, step - 1);
         ILoss loss = cfg.Loss.Build();
         using RunLog log = new(cfg, console, model, data, seed, step, lastStep);
@@ -59,6 +60,7 @@ public static class FullFinetune
         model.train();
         foreach (IReadOnlyList<Batch> microBatches in data.Steps(step, lastStep, stop))
         {
+            Seed.ForStep(seed, step);
             StepSums sums = TrainStep.Backward(model, loss, microBatches);
             Gradients.Scale(trained, sums.GradientScale);
             double? gradNorm = cfg.ClipGradNorm is { } limit ? Gradients.Clip(trained, limit) : null;
@@ -82,10 +84,11 @@ public static class FullFinetune
         }
 
         // ---- 6. What we leave behind ----
-        string saved = RunSetup.Save(cfg, checkpointer, model, optimizer, step, data.StepsPerEpoch, seed);
+        string? saved = step == firstStep ? resume?.Folder : RunSetup.Save(cfg, checkpointer, model, optimizer, step, data.StepsPerEpoch, seed);
         log.Finish(saved, step < lastStep);
         log.Sample("after training", tokenizer);
     }
+
     /// <summary>Tells what <see cref="Run"/> would do.</summary>
     /// <param name="cfg">What to do.</param>
     /// <param name="console">Where to.</param>

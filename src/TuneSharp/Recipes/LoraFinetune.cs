@@ -50,7 +50,8 @@ public static class LoraFinetune
         // ---- 4. How we train ----
         NamedParameter[] trained = [.. adapters.Select(a => new NamedParameter(a.Key, a.Value))];
         using Optimizer optimizer = cfg.Optimizer.Build((object)trained);
-        long step = RunSetup.Restore(resume, optimizer);
+        long firstStep = RunSetup.Restore(resume, optimizer);
+        long step = firstStep;
         LrSchedule? schedule = cfg.LrScheduler?.Build(optimizer, lastStep, step - 1);
         ILoss loss = cfg.Loss.Build();
         using RunLog log = new(cfg, console, model, data, seed, step, lastStep);
@@ -60,6 +61,7 @@ public static class LoraFinetune
         model.train();
         foreach (IReadOnlyList<Batch> microBatches in data.Steps(step, lastStep, stop))
         {
+            Seed.ForStep(seed, step);
             StepSums sums = TrainStep.Backward(model, loss, microBatches);
             Gradients.Scale(trained, sums.GradientScale);
             double? gradNorm = cfg.ClipGradNorm is { } limit ? Gradients.Clip(trained, limit) : null;
@@ -83,10 +85,11 @@ public static class LoraFinetune
         }
 
         // ---- 6. What we leave behind ----
-        string saved = RunSetup.Save(cfg, checkpointer, model, optimizer, step, data.StepsPerEpoch, seed);
+        string? saved = step == firstStep ? resume?.Folder : RunSetup.Save(cfg, checkpointer, model, optimizer, step, data.StepsPerEpoch, seed);
         log.Finish(saved, step < lastStep);
         log.Sample("after training", tokenizer);
     }
+
     /// <summary>Tells what <see cref="Run"/> would do.</summary>
     /// <param name="cfg">What to do.</param>
     /// <param name="console">Where to.</param>

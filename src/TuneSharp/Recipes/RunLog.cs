@@ -89,9 +89,15 @@ internal sealed class RunLog : IDisposable
     }
 
     /// <summary>Draws the loss curve and says where everything is.</summary>
-    public void Finish(string savedTo, bool stopped)
+    public void Finish(string? savedTo, bool stopped)
     {
         _progress.Dispose();
+        if (savedTo is null)
+        {
+            _console.Line("Stopped before the first step; nothing was saved.");
+            return;
+        }
+
         string? curve = LossCurve.Draw(_cfg.OutputDir, Path.GetFileName(Path.GetFullPath(_cfg.OutputDir)));
         _console.Line(stopped ? $"Stopped. Saved to {savedTo}; go on with resume_from_checkpoint=True." : $"Saved to {savedTo}");
         _console.Line($"Metrics in {MetricsFile.PathIn(_cfg.OutputDir)}{(curve is null ? "" : ", loss curve in " + curve)}");

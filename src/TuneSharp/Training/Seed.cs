@@ -21,14 +21,14 @@ public static class Seed
     {
         int effective = unchecked((seed ?? RandomNumberGenerator.GetInt32(int.MaxValue)) + rank);
         _current = effective;
-        manual_seed(effective);
-        if (cuda.is_available())
-        {
-            cuda.manual_seed_all(effective);
-        }
-
+        SeedTorch(effective);
         return effective;
     }
+
+    /// <summary>Seeds torch for one optimizer step, so that a resumed run draws the dropout masks that it would have drawn.</summary>
+    /// <param name="seed">The run's seed.</param>
+    /// <param name="step">Steps done before this one.</param>
+    public static void ForStep(int seed, long step) => SeedTorch(Derive(seed, FormattableString.Invariant($"step {step}")));
 
     /// <summary>A seed for another generator: always the same for the same run seed and name.</summary>
     /// <param name="name">What it is for, as in <c>sampler</c>.</param>
@@ -44,5 +44,14 @@ public static class Seed
         BinaryPrimitives.WriteInt32LittleEndian(text, seed);
         Encoding.UTF8.GetBytes(name, text.AsSpan(4));
         return BinaryPrimitives.ReadInt32LittleEndian(SHA256.HashData(text)) & int.MaxValue;
+    }
+
+    private static void SeedTorch(int seed)
+    {
+        manual_seed(seed);
+        if (cuda.is_available())
+        {
+            cuda.manual_seed_all(seed);
+        }
     }
 }
