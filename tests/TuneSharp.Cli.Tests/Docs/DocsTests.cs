@@ -19,7 +19,7 @@ public sealed partial class DocsTests
     public void Links_lead_to_files(string document)
     {
         string folder = Path.GetDirectoryName(Path.Combine(Repo.Root, document))!;
-        Assert.Empty(Link().Matches(Read(document)).Select(m => m.Groups[1].Value)
+        Nothing(Link().Matches(Read(document)).Select(m => m.Groups["target"].Value)
             .Where(l => !l.StartsWith("http", StringComparison.Ordinal) && !Path.Exists(Path.Combine(folder, l))));
     }
 
@@ -53,7 +53,7 @@ public sealed partial class DocsTests
     [Fact]
     public void The_READMEs_tree_is_the_librarys()
     {
-        string[] listed = [.. TreeFolder().Matches(Read("README.md")).Select(m => m.Groups[1].Value).Order(StringComparer.Ordinal)];
+        string[] listed = [.. TreeFolder().Matches(Read("README.md")).Select(m => m.Groups["name"].Value).Order(StringComparer.Ordinal)];
         string[] real = [.. Directory.EnumerateDirectories(Path.Combine(Repo.Root, "src", "TuneSharp")).Select(d => Path.GetFileName(d)!)
             .Where(d => d is not ("bin" or "obj")).Order(StringComparer.Ordinal)];
         Assert.Equal(real, listed);
@@ -74,16 +74,19 @@ public sealed partial class DocsTests
         string[] inCode = [.. Directory.EnumerateFiles(Path.Combine(Repo.Root, "src"), "*.cs", SearchOption.AllDirectories)
             .SelectMany(f => Variable().Matches(File.ReadAllText(f))).Select(m => m.Value.Trim('"')).Distinct().Order(StringComparer.Ordinal)];
         Assert.NotEmpty(inCode);
-        Assert.Empty(inCode.Where(v => !Read("README.md").Contains($"`{v}`", StringComparison.Ordinal)));
+        Nothing(inCode.Where(v => !Read("README.md").Contains($"`{v}`", StringComparison.Ordinal)));
     }
 
     [Fact]
     public void The_page_on_configs_names_every_other_spelling()
     {
         string page = Read("docs/configs.md");
-        Assert.Empty(NormalForm.Renamed.Keys.Concat(NormalForm.OfModel).Where(k => !page.Contains($"`{k}`", StringComparison.Ordinal)));
-        Assert.Empty(NormalForm.Renamed.Values.Where(k => !page.Contains($"`{k}`", StringComparison.Ordinal)));
+        Nothing(NormalForm.Renamed.Keys.Concat(NormalForm.OfModel).Where(k => !page.Contains($"`{k}`", StringComparison.Ordinal)));
+        Nothing(NormalForm.Renamed.Values.Where(k => !page.Contains($"`{k}`", StringComparison.Ordinal)));
     }
+
+    /// <summary>Fails with what was found.</summary>
+    private static void Nothing(IEnumerable<string> found) => Assert.Equal("", string.Join(", ", found));
 
     private static string Read(string document) =>
         File.ReadAllText(Path.Combine(Repo.Root, document)).Replace("\\\n        ", "", StringComparison.Ordinal).Replace("$ ./tune", "./tune", StringComparison.Ordinal);
@@ -92,7 +95,7 @@ public sealed partial class DocsTests
     private static IEnumerable<string> Commands(string text) =>
         Command().Matches(text).Select(m => m.Value.Trim()).Where(c => !c.Contains('…', StringComparison.Ordinal));
 
-    [GeneratedRegex(@"\]\(([^)#\s]+)", RegexOptions.CultureInvariant, 1000)]
+    [GeneratedRegex(@"\]\((?<target>[^)#\s]+)", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex Link();
 
     [GeneratedRegex(@"^    \./tune [^\n]*", RegexOptions.CultureInvariant | RegexOptions.Multiline, 1000)]
@@ -101,7 +104,7 @@ public sealed partial class DocsTests
     [GeneratedRegex("""(?:[^\s"']|"[^"]*"|'[^']*')+""", RegexOptions.CultureInvariant, 1000)]
     private static partial Regex Word();
 
-    [GeneratedRegex(@"^        (\w+)/ ", RegexOptions.CultureInvariant | RegexOptions.Multiline, 1000)]
+    [GeneratedRegex(@"^        (?<name>\w+)/ ", RegexOptions.CultureInvariant | RegexOptions.Multiline, 1000)]
     private static partial Regex TreeFolder();
 
     [GeneratedRegex("\"TUNESHARP_[A-Z_]+\"", RegexOptions.CultureInvariant, 1000)]
