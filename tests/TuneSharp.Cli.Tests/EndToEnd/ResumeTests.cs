@@ -57,7 +57,7 @@ public class ResumeTests
     [Theory]
     [InlineData("lora")]
     [InlineData("full")]
-    public void A_stopped_run_saves_says_so_and_goes_on(string recipe)
+    public async Task A_stopped_run_saves_says_so_and_goes_on(string recipe)
     {
         using TinyRun whole = new();
         using TinyRun stopped = new();
@@ -76,7 +76,7 @@ public class ResumeTests
             stop.Cancel();
         }, TestContext.Current.CancellationToken);
         CliResult result = recipe == "lora" ? stopped.Lora(stop.Token, settings) : stopped.Full(stop.Token, settings);
-        Assert.True(watcher.Wait(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+        await watcher.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         Assert.Equal(130, result.Code);
         Assert.DoesNotContain("error:", result.Error, StringComparison.Ordinal);
         int done = stopped.Losses().Length;
