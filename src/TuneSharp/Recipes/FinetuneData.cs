@@ -57,7 +57,7 @@ internal sealed class FinetuneData : IDisposable
             List<Batch> window = [];
             foreach (Batch batch in _train.Epoch((int)epoch, inEpoch * _accumulation, stop))
             {
-                window.Add(Checked(batch));
+                window.Add(Checked(batch, _vocabSize));
                 if (window.Count < _accumulation)
                 {
                     continue;
@@ -88,7 +88,7 @@ internal sealed class FinetuneData : IDisposable
         foreach (Batch read in _val!.Epoch(0, 0, stop))
         {
             using DisposeScope scope = NewDisposeScope();
-            using Batch batch = Checked(read).To(model.Device);
+            using Batch batch = Checked(read, _vocabSize).To(model.Device);
             Tensor hidden = model.Hidden(batch.Tokens, batch.InputPos, null, batch.SeqLens);
             sum += loss.Sum(model, hidden, batch.Labels).item<float>();
             count += batch.NumTargets;
@@ -127,12 +127,9 @@ internal sealed class FinetuneData : IDisposable
     }
 
     /// <summary>An id beyond the embedding table would read foreign memory on a GPU and end the process: stop here with a sentence.</summary>
-    private Batch Checked(Batch batch)
-    {
-        return batch.MaxTokenId < _vocabSize
-            ? batch
-            : throw new DatasetException(
-                $"Token id {batch.MaxTokenId} is beyond the model's vocabulary of {_vocabSize}. The tokenizer belongs to another model, or the " +
-                "embedding table must be enlarged for added tokens.");
-    }
+    internal static Batch Checked(Batch batch, long vocabSize) => batch.MaxTokenId < vocabSize
+        ? batch
+        : throw new DatasetException(
+            $"Token id {batch.MaxTokenId} is beyond the model's vocabulary of {vocabSize}. The tokenizer belongs to another model, or the " +
+            "embedding table must be enlarged for added tokens.");
 }

@@ -18,6 +18,7 @@ public sealed class LayeringTests
         ["Backend"] = ["Native"],
         ["Tokenizers"] = ["Config"],
         ["Checkpointing"] = ["Config", "Backend"],
+        ["Hub"] = [],
         ["Kernels"] = ["Config", "Backend", "Native"],
         ["Modules"] = ["Config", "Backend", "Checkpointing", "Kernels"],
         ["Data"] = ["Config", "Backend", "Tokenizers"],
@@ -27,7 +28,8 @@ public sealed class LayeringTests
         ["Evaluation"] = ["Config", "Backend", "Tokenizers", "Checkpointing", "Kernels", "Modules", "Data", "Models", "Generation"],
         ["Recipes"] =
         [
-            "Config", "Backend", "Tokenizers", "Checkpointing", "Kernels", "Modules", "Data", "Models", "Training", "Generation", "Evaluation",
+            "Config", "Backend", "Tokenizers", "Checkpointing", "Hub", "Kernels", "Modules", "Data", "Models", "Training", "Generation",
+            "Evaluation",
         ],
     };
 
@@ -104,7 +106,7 @@ internal static class Planted
     [
         LibTorch.Loaded, ComponentRegistry.Names, new Func<string, TorchSharp.torch.Device>(TuneSharp.Backend.TorchBackend.ParseDevice),
         new Func<string, TuneSharp.Tokenizers.ITokenizer>(path => TuneSharp.Tokenizers.TokenizerLoader.Load(path)),
-        new TuneSharp.Checkpointing.CheckpointException(""), TuneSharp.Kernels.KernelChoice.Fused, TuneSharp.Modules.BuildScope.Current,
+        new TuneSharp.Checkpointing.CheckpointException(""), new TuneSharp.Hub.HubException(""), TuneSharp.Kernels.KernelChoice.Fused, TuneSharp.Modules.BuildScope.Current,
         typeof(TuneSharp.Data.Message), TuneSharp.Models.AutoModel.KnownTypes, TuneSharp.Training.RunConsole.Silent,
         new TuneSharp.Generation.GenerationOptions(), new Func<string, string, object>((a, b) => TuneSharp.Evaluation.Parity.Compare(a, b)),
         new Func<TuneSharp.Recipes.LoraFinetuneTrainer, object>(t => t.Train()),
