@@ -1,3 +1,5 @@
+using TuneSharp.Backend;
+
 namespace TuneSharp.Modules;
 
 /// <summary>Where and how the modules built inside it make their parameters. Modules themselves know no device.</summary>
@@ -18,6 +20,7 @@ public sealed class BuildScope : IDisposable
     /// <param name="initialise">False when weights are loaded right after: memory is then left as it comes.</param>
     public BuildScope(Device? device = null, ScalarType dtype = ScalarType.Float32, bool initialise = true)
     {
+        TorchBackend.EnsureLoaded(); // often the first thing that a program does
         Device = device ?? CPU;
         Dtype = dtype;
         Initialise = initialise;

@@ -1,3 +1,4 @@
+using TuneSharp.Backend;
 using TuneSharp.Checkpointing;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Peft;
@@ -12,6 +13,7 @@ internal static class LlamaDecoder
     public static TransformerDecoder Build(DecoderConfig shape, LoraConfig? lora)
     {
         shape.Checked();
+        TorchBackend.EnsureLoaded();
         LinearFactory linear = new(lora);
         Rope rope = new(shape.HeadDim, shape.MaxSeqLen, shape.RopeBase, shape.RopeScaling);
         return new TransformerDecoder(
