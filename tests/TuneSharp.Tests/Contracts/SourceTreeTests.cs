@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using TuneSharp.Config;
 
 namespace TuneSharp.Tests.Contracts;
 
@@ -62,39 +61,6 @@ public sealed partial class SourceTreeTests
             where name != floor + ";" && name?.StartsWith(floor + ".", StringComparison.Ordinal) != true
             select $"{s.Path}: {name}");
 
-    /// <summary>What the README shows exists: every path in its tree, every link into the repository, every config and recipe in its commands.</summary>
-    [Fact]
-    public void The_readme_names_what_there_is()
-    {
-        string text = File.ReadAllText(Path.Combine(Repo.Root, "README.md"));
-        string[] configs = [.. Configs().Matches(text).Select(m => m.Groups["name"].Value)];
-        string[] recipes = [.. Recipes().Matches(text).Select(m => m.Groups["name"].Value)];
-        string[] links = [.. Links().Matches(text).Select(m => m.Groups["name"].Value)];
-        string[] tree = [.. Tree(text)];
-        Assert.All((string[][])[configs, recipes, links, tree], found => Assert.NotEmpty(found));
-        Assert.Contains("src/TuneSharp/Modules/", tree);
-        string[] wrong =
-        [
-            .. configs.Where(c => ConfigCatalog.Find(c) is null).Select(c => "config " + c),
-            .. recipes.Where(r => RecipeRegistry.Find(r) is null).Select(r => "recipe " + r),
-            .. links.Concat(tree).Where(p => !Path.Exists(Path.Combine(Repo.Root, p))).Select(p => "path " + p),
-        ];
-        Assert.Empty(wrong);
-    }
-
-    /// <summary>Lines "    folder/   what is in it"; deeper ones lie in the last that stands further left.</summary>
-    private static IEnumerable<string> Tree(string text)
-    {
-        List<(int Indent, string Path)> open = [];
-        foreach (Match line in TreeLine().Matches(text))
-        {
-            int indent = line.Groups["indent"].Length;
-            open.RemoveAll(o => o.Indent >= indent);
-            open.Add((indent, (open.Count > 0 ? open[^1].Path : "") + line.Groups["path"].Value));
-            yield return open[^1].Path;
-        }
-    }
-
     [GeneratedRegex("^(Utils?|Helpers?|Common|Misc|.*Manager|.*Helper|.*Utils)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Leftovers();
 
@@ -103,16 +69,4 @@ public sealed partial class SourceTreeTests
 
     [GeneratedRegex(@"(?<![.\w])(System\.)?Console\.(Out|Error|In|Write|WriteLine|Read|ReadLine|ReadKey)\b", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex ConsoleUse();
-
-    [GeneratedRegex(@"--config[ =](?<name>[\w./]+)", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex Configs();
-
-    [GeneratedRegex(@"tune (run|export) (?<name>[a-z]\w*)", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex Recipes();
-
-    [GeneratedRegex(@"\]\((?!https?:|#)(?<name>[^)#]+)", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex Links();
-
-    [GeneratedRegex(@"^(?<indent> {4,})(?<path>[\w./-]+/)  +\S", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex TreeLine();
 }
