@@ -42,7 +42,7 @@ public static class AtomicFile
         catch (Exception e)
         {
             DeleteQuietly(temporary);
-            if (e is IOException or UnauthorizedAccessException)
+            if (e is IOException or UnauthorizedAccessException || IsTooLarge(e))
             {
                 throw Failed(path, e, File.Exists(full));
             }
@@ -64,9 +64,17 @@ public static class AtomicFile
     private static FileStream Create(string path) =>
         new(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1); // tensors are written in large pieces
 
+    /// <summary>.NET reports EFBIG, from FAT's 4 GB or a limit of the account, as a bad argument of its own.</summary>
+    private static bool IsTooLarge(Exception e) => e is ArgumentOutOfRangeException { ParamName: "value" };
+
     /// <summary>The system's words without the temporary's name, which is gone by now.</summary>
     private static string Cause(Exception e)
     {
+        if (IsTooLarge(e))
+        {
+            return "a file may not become as large as that here: the file system or a limit of this account (ulimit -f) forbids it";
+        }
+
         int at = e.Message.IndexOf(" : '", StringComparison.Ordinal);
         return at > 0 ? e.Message[..at] : e.Message.TrimEnd('.');
     }
