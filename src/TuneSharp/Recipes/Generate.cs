@@ -104,7 +104,7 @@ public static class Generate
         long start = Stopwatch.GetTimestamp();
         int[] answer = TextGenerator.Generate(model, [prompt], options, null, stop)[0];
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        console.Line(tokenizer.Decode(prompt) + tokenizer.Decode(answer));
+        console.Line(tokenizer.Decode(prompt) + tokenizer.DecodeAnswer(answer));
         console.Line();
 
         // ---- 5. How fast ----

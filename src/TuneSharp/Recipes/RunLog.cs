@@ -85,7 +85,7 @@ internal sealed class RunLog : IDisposable
         int[] prompt = tokenizer.TokenizeMessages([new Message(Role.User, sample.User), new Message(Role.Assistant, "")], inference: true).Tokens;
         GenerationOptions greedy = new() { Temperature = 0, MaxNewTokens = sample.MaxNewTokens, StopTokens = tokenizer.StopTokens };
         int[] answer = TextGenerator.Generate(_model, [prompt], greedy)[0];
-        _console.Line($"{when}:  {sample.User}\n    {tokenizer.Decode(answer).Trim().ReplaceLineEndings(" ")}");
+        _console.Line($"{when}:  {sample.User}\n    {tokenizer.DecodeAnswer(answer).Trim().ReplaceLineEndings(" ")}");
     }
 
     /// <summary>Draws the loss curve and says where everything is.</summary>
