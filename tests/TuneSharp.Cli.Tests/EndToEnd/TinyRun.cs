@@ -6,6 +6,8 @@ using TuneSharp.Checkpointing;
 using TuneSharp.Tests;
 using TuneSharp.Training.Metrics;
 
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)] // torch has one generator and one thread pool
+
 namespace TuneSharp.Cli.Tests.EndToEnd;
 
 /// <summary>
@@ -159,12 +161,11 @@ internal static class Ends
         string error = result.Error.ReplaceLineEndings("\n");
         Assert.True(code == result.Code, $"exit code {result.Code}, wanted {code}\n{error}{result.Out}");
         Assert.Single(error.Split('\n'), l => l.StartsWith("error:", StringComparison.Ordinal));
-        Assert.Contains("error:", error[^Math.Min(error.Length, 4000)..], StringComparison.Ordinal);
         foreach (string never in (string[])["   at ", "Exception", "This is a bug", "frame #"])
         {
             Assert.DoesNotContain(never, error, StringComparison.Ordinal);
         }
 
-        Assert.All(words, w => Assert.Contains(w, error, StringComparison.Ordinal));
+        Assert.All(words, w => Assert.True(error.Contains(w, StringComparison.Ordinal), $"'{w}' is not in: {error}"));
     }
 }

@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using TuneSharp.Backend;
+using TuneSharp.Config;
+using TuneSharp.Modules;
+using TuneSharp.Recipes;
+using TuneSharp.Tests.Config;
+using static TorchSharp.torch;
+
+namespace TuneSharp.Cli.Tests.EndToEnd;
+
+/// <summary>The models of all configs in the program, built without memory.</summary>
+public partial class ShippedModelsTests
+{
+    /// <summary>Every config for a recipe of this version whose model needs no folder.</summary>
+    public static TheoryData<string> Configs { get; } =
+    [.. ConfigCatalog.All.Where(c => RecipeRegistry.Find(c.Recipe!) is not null && !c.Name.StartsWith("quickstart/", StringComparison.Ordinal)).Select(c => c.Name)];
+
+    [Theory]
+    [MemberData(nameof(Configs))]
+    public void Every_configs_model_is_built_or_refused_with_a_reason(string name)
+    {
+        TorchBackend.EnsureLoaded();
+        Component<TransformerDecoder> model = ConfigLoader.Load(name, RecipeRegistry.Find(ConfigCatalog.Find(name)!.Recipe!)!, []).Value switch
+        {
+            FinetuneConfig finetune => finetune.Model,
+            GenerateConfig generate => generate.Model,
+            var other => throw new InvalidOperationException($"{other.GetType()} has a model that this test does not know of."),
+        };
+        using BuildScope meta = new(META, ScalarType.BFloat16);
+        if (model.Name.Contains(".qlora_", StringComparison.Ordinal) || model.Arguments.TryGetValue("quantize_base", out object? quantised) && quantised is true)
+        {
+            Assert.Contains("QLoRA", Assert.Throws<ArgumentException>(() => model.Build()).Message, StringComparison.Ordinal);
+            return;
+        }
+
+        using TransformerDecoder built = model.Build();
+        Assert.Contains(built.NamedParameters().Keys, k => k == "layers.0.attn.q_proj.weight");
+        if (model.Name.Contains(".lora_", StringComparison.Ordinal))
+        {
+            Assert.Contains(built.NamedParameters().Keys, k => k.EndsWith(".lora_a.weight", StringComparison.Ordinal));
+        }
+    }
+
+    [Theory]
+    [InlineData("torchtune.models.llama2.llama2_7b", 6_738_415_616)]
+    [InlineData("torchtune.models.llama3.llama3_8b", 8_030_261_248)]
+    [InlineData("torchtune.models.llama3_1.llama3_1_8b", 8_030_261_248)]
+    [InlineData("torchtune.models.llama3_2.llama3_2_1b", 1_235_814_400)]
+    public void Names_and_shapes_are_torchtunes(string component, long parameters)
+    {
+        TorchBackend.EnsureLoaded();
+        using BuildScope meta = new(META, ScalarType.BFloat16);
+        Component<TransformerDecoder> model = ConfigLoader.Load<FullFinetuneConfig>("llama3_2/1B_full_single_device", "model={_component_: " + component + "}").Value.Model;
+        using TransformerDecoder built = model.Build();
+        Assert.Equal(parameters, built.parameters().Sum(p => p.numel()));
+        StringBuilder text = new();
+        foreach (var group in built.NamedParameters().Select(p => (Name: Layer().Replace(p.Key, "layers.{}."), Shape: string.Join(", ", p.Value.shape))).GroupBy(p => p))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"{group.Key.Name} [{group.Key.Shape}] x {group.Count()}");
+        }
+
+        Snapshot.Matches("TuneSharp.Cli.Tests", component[(component.LastIndexOf('.') + 1)..], text.ToString());
+    }
+
+    [GeneratedRegex(@"^layers\.\d+\.", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Layer();
+}
