@@ -103,15 +103,10 @@ internal static class Attention
     }
 
     /// <summary>
-    /// Whether packed rows are better attended under one mask than sample by sample: on a GPU always (each call is a launch), on a
-    /// CPU while samples are so short that calls outweigh the work saved.
+    /// Whether packed rows are attended under one mask rather than sample by sample: on a GPU each sample would be a launch; the
+    /// CPU's kernel takes the lengths as they are.
     /// </summary>
-    public static bool PrefersMask(IReadOnlyList<int[]> seqLens, long length, Device device)
-    {
-        const long ShortSample = 64; // tokens
-        long samples = seqLens.Sum(row => (long)row.Length);
-        return device.type != DeviceType.CPU || seqLens.Count * length / samples < ShortSample;
-    }
+    public static bool PrefersMask(Device device) => device.type != DeviceType.CPU;
 
     /// <summary>Says when the packed samples do not fill their rows.</summary>
     public static void CheckSeqLens(IReadOnlyList<int[]> seqLens, long rows, long length)

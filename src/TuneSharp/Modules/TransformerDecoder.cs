@@ -108,7 +108,7 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
         if (seqLens is not null)
         {
             Attention.CheckSeqLens(seqLens, tokens.shape[0], length);
-            mask ??= Attention.PrefersMask(seqLens, length, tokens.device) ? Attention.BlockCausalMask(seqLens, length, tokens.device) : null;
+            mask ??= Attention.PrefersMask(tokens.device) ? Attention.BlockCausalMask(seqLens, length, tokens.device) : null;
         }
         else if (mask is null && length > 1 && cache is { Length: > 0 } earlier)
         {

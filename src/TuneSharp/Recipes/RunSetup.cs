@@ -11,8 +11,6 @@ namespace TuneSharp.Recipes;
 /// <summary>What both fine-tuning recipes do in the same way: build, resume, save, stop on nonsense.</summary>
 internal static class RunSetup
 {
-    private const string RandomState = "rng_state"; // of the CPU's generator, which draws dropout there
-
     /// <summary>The device a config names; <c>auto</c> is a GPU where there is one.</summary>
     public static Device Device(string name)
     {
@@ -51,13 +49,7 @@ internal static class RunSetup
         }
 
         using DisposeScope scope = NewDisposeScope();
-        Dictionary<string, Tensor> tensors = new(resume.ReadState().Tensors, StringComparer.Ordinal);
-        if (tensors.Remove(RandomState, out Tensor? random))
-        {
-            set_rng_state(random);
-        }
-
-        optimizer.LoadState(tensors);
+        optimizer.LoadState(resume.ReadState().Tensors);
         return resume.Step;
     }
 
@@ -91,14 +83,13 @@ internal static class RunSetup
         bool adaptersOnly = cfg is LoraFinetuneConfig { SaveAdapterWeightsOnly: true };
         (long epoch, long inEpoch) = Math.DivRem(step, stepsPerEpoch);
         using DisposeScope scope = NewDisposeScope();
-        Dictionary<string, Tensor> state = new(optimizer.StateTensors(), StringComparer.Ordinal) { [RandomState] = get_rng_state() };
         return checkpointer.Save(new SaveRequest
         {
             Map = model.Weights,
             Weights = adaptersOnly ? LazyTensors.None : AdapterModel.MergedWeights(model),
             Adapter = model.Lora is null ? null : AdapterModel.ToPeft(model, checkpointer.BaseModelName),
             AdapterTensors = model.Lora is null ? LazyTensors.None : AdapterModel.Tensors(model),
-            State = new TrainingState(new JsonObject { ["seed"] = seed, ["step"] = step, ["steps_per_epoch"] = stepsPerEpoch }, state),
+            State = new TrainingState(new JsonObject { ["seed"] = seed, ["step"] = step, ["steps_per_epoch"] = stepsPerEpoch }, optimizer.StateTensors()),
             Step = step,
             Epoch = (int)Math.Max(0, epoch - 1),
             IsStep = cfg.SaveEveryNSteps is not null || inEpoch != 0,

@@ -11,17 +11,29 @@ public sealed class PackingTests
 {
     private const double Tolerance = 2e-5; // of whole models in fp32: sums run in another order in each layer
 
-    /// <summary>Lengths of the samples of each row. The first set is short enough for a mask, the second is not.</summary>
+    /// <summary>Lengths of the samples of each row. Short ones and long ones.</summary>
     private static readonly int[][][] Lengths = [[[5, 3, 8], [16], [1, 1, 14]], [[100, 28], [128]]];
 
     public static TheoryData<int, bool> Ways() => new() { { 0, true }, { 0, false }, { 1, true }, { 1, false } };
 
     [Fact]
-    public void Both_ways_of_attending_are_tried_here()
+    public void A_gpu_attends_under_a_mask_and_the_cpu_sample_by_sample()
     {
-        Assert.True(Attention.PrefersMask(Lengths[0], 16, CPU));
-        Assert.False(Attention.PrefersMask(Lengths[1], 128, CPU));
-        Assert.True(Attention.PrefersMask(Lengths[1], 128, new Device(DeviceType.CUDA, 0)));
+        Assert.True(Attention.PrefersMask(new Device(DeviceType.CUDA, 0)));
+        Assert.False(Attention.PrefersMask(CPU));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void The_mask_gives_what_the_lengths_give(int set)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using TransformerDecoder model = Tiny.Model();
+        (Tensor tokens, _, Tensor positions) = Packed(Lengths[set]);
+        Tensor mask = Attention.BlockCausalMask(Lengths[set], tokens.shape[1], CPU);
+        Tolerances.Near(
+            model.Hidden(tokens, positions, null, Lengths[set]).detach(), model.Hidden(tokens, positions, mask).detach(), Tolerance, "hidden states");
     }
 
     [Theory]
