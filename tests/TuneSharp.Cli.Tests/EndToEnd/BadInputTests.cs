@@ -138,19 +138,27 @@ public class BadInputTests
         string[] words = run.Words("lora_finetune_single_device", "llama3_2/1B_lora_single_device", ["model.lora_rank=4", "max_steps_per_epoch=2"]);
         Ends.Well(Cli.Run(words));
         IReadOnlyDictionary<string, string> before = TinyRun.Contents(Path.Combine(run.Out, "step_2"));
-        ProcessStartInfo start = new("bash",
-            ["-c", "trap '' XFSZ; ulimit -f 40; exec dotnet \"$@\"", "bash", Path.Combine(AppContext.BaseDirectory, "tune.dll"), .. words, "max_steps_per_epoch=4", "resume_from_checkpoint=True"])
-        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Repo.Root };
+        CliResult result = RunWithSmallFiles([.. words, "max_steps_per_epoch=4", "resume_from_checkpoint=True"]);
+        Ends.Badly(result, 1, "step_4", "could not be saved", "ulimit -f");
+        Assert.Equal(before, TinyRun.Contents(Path.Combine(run.Out, "step_2")));
+        Assert.False(Directory.Exists(Path.Combine(run.Out, "step_4")));
+    }
+
+    /// <summary>The real program, where no file may become longer than 40 KB: less than the model, more than the log.</summary>
+    private static CliResult RunWithSmallFiles(string[] words)
+    {
+        ProcessStartInfo start = new(
+            "bash",
+            ["-c", "trap '' XFSZ; ulimit -f 40; exec dotnet \"$@\"", "bash", Path.Combine(AppContext.BaseDirectory, "tune.dll"), .. words])
+        { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, WorkingDirectory = Repo.Root };
         // The runtime's own shared memory file would meet the limit too.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
         using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        Ends.Badly(new CliResult(process.ExitCode, output, error.Result), 1, "step_4");
-        Assert.Equal(before, TinyRun.Contents(Path.Combine(run.Out, "step_2")));
-        Assert.False(Directory.Exists(Path.Combine(run.Out, "step_4")));
+        return new(process.ExitCode, output, error.Result);
     }
 
     /// <summary>Trains and saves; then a mistake; then the same command again, which must fail and leave the save alone.</summary>

@@ -19,8 +19,8 @@ public class OverrideRunTests
 
     [Fact]
     public void There_are_torchs_optimizers() => Assert.Superset(
-        new HashSet<string>(["AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "NAdam", "Adafactor", "Muon"]),
-        new HashSet<string>(Optimizers.Select(o => o.Data["torch.optim.".Length..])));
+        new HashSet<string>(["AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "NAdam", "Adafactor", "Muon"], StringComparer.Ordinal),
+        new HashSet<string>(Optimizers.Select(o => o.Data["torch.optim.".Length..]), StringComparer.Ordinal));
 
     [Theory]
     [MemberData(nameof(Optimizers))]

@@ -29,7 +29,7 @@ public partial class ShippedModelsTests
             var other => throw new InvalidOperationException($"{other.GetType()} has a model that this test does not know of."),
         };
         using BuildScope meta = new(META, ScalarType.BFloat16);
-        if (model.Name.Contains(".qlora_", StringComparison.Ordinal) || model.Arguments.TryGetValue("quantize_base", out object? quantised) && quantised is true)
+        if (model.Name.Contains(".qlora_", StringComparison.Ordinal) || (model.Arguments.TryGetValue("quantize_base", out object? quantised) && quantised is true))
         {
             Assert.Contains("QLoRA", Assert.Throws<ArgumentException>(() => model.Build()).Message, StringComparison.Ordinal);
             return;
@@ -56,7 +56,8 @@ public partial class ShippedModelsTests
         using TransformerDecoder built = model.Build();
         Assert.Equal(parameters, built.parameters().Sum(p => p.numel()));
         StringBuilder text = new();
-        foreach (var group in built.NamedParameters().Select(p => (Name: Layer().Replace(p.Key, "layers.{}."), Shape: string.Join(", ", p.Value.shape))).GroupBy(p => p))
+        IEnumerable<(string Name, string Shape)> names = built.NamedParameters().Select(p => (Layer().Replace(p.Key, "layers.{}."), string.Join(", ", p.Value.shape)));
+        foreach (IGrouping<(string Name, string Shape), (string Name, string Shape)> group in names.GroupBy(n => n))
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"{group.Key.Name} [{group.Key.Shape}] x {group.Count()}");
         }
