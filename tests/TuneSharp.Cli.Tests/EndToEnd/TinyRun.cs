@@ -98,7 +98,7 @@ internal sealed class TinyRun : IDisposable
         {
             using TorchSharp.torch.Tensor x = a.Read(name);
             using TorchSharp.torch.Tensor y = b.Read(name);
-            Assert.True(x.dtype == y.dtype && x.bytes.SequenceEqual(y.bytes), $"{name} differs by {(x - y).abs().max().item<float>()}");
+            Assert.True(x.dtype == y.dtype && x.bytes.SequenceEqual(y.bytes), $"{name} differs by {(x.to(TorchSharp.torch.ScalarType.Float64) - y.to(TorchSharp.torch.ScalarType.Float64)).abs().max().item<double>()}");
         });
     }
 
