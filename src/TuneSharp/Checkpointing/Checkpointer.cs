@@ -137,6 +137,14 @@ public abstract class Checkpointer
         return folder;
     }
 
+    /// <summary>True for a folder that is named as saves are.</summary>
+    /// <param name="folder">Any folder.</param>
+    internal static bool IsSaveFolder(string folder) => IsSave(Path.GetFileName(folder));
+
+    /// <summary>The optimizer steps done when a save was made; −1 when it does not say.</summary>
+    /// <param name="folder">A save.</param>
+    internal static long StepOf(string folder) => TrainingState.StepOf(Path.Combine(folder, TrainingState.FileName)) ?? -1;
+
     /// <summary>True for the name of a save's folder.</summary>
     internal static bool IsSave(string name)
     {

@@ -13,12 +13,12 @@ internal sealed class Sampler : IDisposable
     private readonly Generator? _generator;
 
     /// <summary>Prepares the choice.</summary>
-    public Sampler(GenerationOptions options, Device device)
+    public Sampler(GenerationOptions options)
     {
         _options = options.Checked();
         if (options.Seed is { } seed)
         {
-            _generator = new Generator((ulong)seed, device);
+            _generator = new Generator((ulong)seed);
         }
     }
 
@@ -48,7 +48,8 @@ internal sealed class Sampler : IDisposable
             p_BV = p_BV.masked_fill(zeros_like(drop_BV).scatter(1, order_BV, drop_BV), 0);
         }
 
-        Tensor e_BV = empty_like(p_BV).exponential_(1, _generator);
+        // Drawn on the CPU whatever the device: one seed gives one answer everywhere, and TorchSharp's generators know no GPU.
+        Tensor e_BV = empty(p_BV.shape, ScalarType.Float32).exponential_(1, _generator).to(p_BV.device);
         return (p_BV / e_BV).argmax(-1).MoveToOuterDisposeScope();
     }
 

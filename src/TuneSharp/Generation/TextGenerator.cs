@@ -90,7 +90,7 @@ public static class TextGenerator
 
         public int[][] ToEnd(Action<int, int>? onToken, CancellationToken stop)
         {
-            using Sampler sampler = new(_options, _model.Device);
+            using Sampler sampler = new(_options);
             using KvCache? cache = _options.EnableKvCache ? _model.NewCache(_prompts.Count, _longest + _options.MaxNewTokens) : null;
             for (int made = 0; made < _options.MaxNewTokens && _end.Any(e => e is null) && !stop.IsCancellationRequested; made++)
             {

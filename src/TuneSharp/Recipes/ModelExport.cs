@@ -26,7 +26,7 @@ public sealed record ExportRequest(string ModelDir, string? AdapterDir, string O
             throw new CheckpointException($"{runDir}: is not the output_dir of a run ({ConfigFile} is missing). Run the recipe first, or name --adapter and --model.");
         }
 
-        string? newest = Directory.EnumerateDirectories(runDir).Where(IsSave).OrderByDescending(Directory.GetLastWriteTimeUtc).FirstOrDefault();
+        string? newest = Directory.EnumerateDirectories(runDir).Where(Checkpointer.IsSaveFolder).MaxBy(Checkpointer.StepOf);
         if (newest is null)
         {
             throw new CheckpointException($"{runDir}: the run has saved nothing yet (no step_N or epoch_N). Let it come to a save.");
@@ -58,9 +58,6 @@ public sealed record ExportRequest(string ModelDir, string? AdapterDir, string O
     };
 
     private const string ConfigFile = "torchtune_config.yaml";
-
-    private static bool IsSave(string folder) =>
-        Path.GetFileName(folder).StartsWith("epoch_", StringComparison.Ordinal) || Path.GetFileName(folder).StartsWith("step_", StringComparison.Ordinal);
 }
 
 /// <summary>Merges a run's adapters into its base and writes a folder that any tool loads, then proves it by loading it.</summary>

@@ -16,7 +16,7 @@ public sealed class SamplerTests
         using DisposeScope scope = NewDisposeScope();
         manual_seed(seed);
         Tensor logits = randn(5, 33);
-        using Sampler sampler = new(new GenerationOptions { Temperature = 0, TopK = 3, TopP = 0.5 }, CPU);
+        using Sampler sampler = new(new GenerationOptions { Temperature = 0, TopK = 3, TopP = 0.5 });
         Assert.Equal(logits.argmax(1).data<long>().ToArray(), sampler.Choose(logits).data<long>().ToArray());
     }
 
@@ -30,7 +30,7 @@ public sealed class SamplerTests
         long[] ranked = logits[0].argsort(0, descending: true).data<long>().ToArray();
         double[] p = [.. logits[0].to(ScalarType.Float64).softmax(0).data<double>()];
 
-        using Sampler byRank = new(new GenerationOptions { TopK = topK, Seed = seed }, CPU);
+        using Sampler byRank = new(new GenerationOptions { TopK = topK, Seed = seed });
         Assert.Subset(ranked.Take(topK).ToHashSet(), Chosen(byRank, logits));
 
         List<long> nucleus = [];
@@ -45,7 +45,7 @@ public sealed class SamplerTests
             }
         }
 
-        using Sampler byShare = new(new GenerationOptions { TopP = topP, Seed = seed }, CPU);
+        using Sampler byShare = new(new GenerationOptions { TopP = topP, Seed = seed });
         Assert.Subset(nucleus.ToHashSet(), Chosen(byShare, logits));
     }
 
@@ -78,7 +78,7 @@ public sealed class SamplerTests
         Tensor logits = randn(64, 50);
         long[] Draw(long? seed)
         {
-            using Sampler sampler = new(new GenerationOptions { Seed = seed }, CPU);
+            using Sampler sampler = new(new GenerationOptions { Seed = seed });
             return [.. sampler.Choose(logits).data<long>(), .. sampler.Choose(logits).data<long>()];
         }
 
@@ -109,7 +109,7 @@ public sealed class SamplerTests
         using DisposeScope scope = NewDisposeScope();
         const int Draws = 40_000;
         Tensor logits = tensor(Probabilities).log().to(ScalarType.Float32).unsqueeze(0).expand(Draws, 4);
-        using Sampler sampler = new(options, CPU);
+        using Sampler sampler = new(options);
         long[] ids = [.. sampler.Choose(logits).data<long>()];
         for (int id = 0; id < 4; id++)
         {
