@@ -20,21 +20,7 @@ public sealed record TrainingState(JsonObject Numbers, IReadOnlyDictionary<strin
     public static TrainingState Read(string file)
     {
         using SafetensorsFile source = new(file);
-        if (!source.Metadata.TryGetValue(NumbersKey, out string? text))
-        {
-            throw new CheckpointException($"{file}: is not a training state of TuneSharp. Resume from a folder that it saved.");
-        }
-
-        JsonObject numbers;
-        try
-        {
-            numbers = JsonNode.Parse(text) as JsonObject ?? [];
-        }
-        catch (JsonException e)
-        {
-            throw new CheckpointException($"{file}: its numbers are damaged ({e.Message.TrimEnd('.')}). Resume from an earlier save.", e);
-        }
-
+        JsonObject numbers = NumbersOf(source, file);
         Dictionary<string, Tensor> tensors = new(StringComparer.Ordinal);
         foreach (string name in source.Tensors.Keys)
         {
@@ -43,6 +29,32 @@ public sealed record TrainingState(JsonObject Numbers, IReadOnlyDictionary<strin
         }
 
         return new TrainingState(numbers, tensors);
+    }
+
+    /// <summary>Reads a state's numbers alone: they stand in the file's header, before any tensor.</summary>
+    /// <param name="file">A file that <see cref="Write"/> made.</param>
+    /// <exception cref="CheckpointException">It is damaged, or of another program.</exception>
+    internal static JsonObject ReadNumbers(string file)
+    {
+        using SafetensorsFile source = new(file);
+        return NumbersOf(source, file);
+    }
+
+    private static JsonObject NumbersOf(SafetensorsFile source, string file)
+    {
+        if (!source.Metadata.TryGetValue(NumbersKey, out string? text))
+        {
+            throw new CheckpointException($"{file}: is not a training state of TuneSharp. Resume from a folder that it saved.");
+        }
+
+        try
+        {
+            return JsonNode.Parse(text) as JsonObject ?? [];
+        }
+        catch (JsonException e)
+        {
+            throw new CheckpointException($"{file}: its numbers are damaged ({e.Message.TrimEnd('.')}). Resume from an earlier save.", e);
+        }
     }
 
     /// <summary>Writes a state.</summary>
@@ -79,6 +91,9 @@ public sealed record ResumePoint(string Folder, long Step, string StateFile, str
 {
     /// <summary>Reads the training state; its tensors are disposed by scope.</summary>
     public TrainingState ReadState() => TrainingState.Read(StateFile);
+
+    /// <summary>Reads the training state's numbers alone.</summary>
+    public JsonObject ReadNumbers() => TrainingState.ReadNumbers(StateFile);
 
     /// <summary>Opens the adapter weights, in PEFT's or our names.</summary>
     /// <exception cref="CheckpointException">The save has none.</exception>

@@ -56,8 +56,7 @@ internal static class RunSetup
     /// <summary>The seed of a run: a resumed one goes on with its first seed, or the order of samples would change.</summary>
     public static int Seed(FinetuneConfig cfg, ResumePoint? resume)
     {
-        using DisposeScope scope = NewDisposeScope();
-        int? saved = resume is null ? null : (int?)resume.ReadState().Numbers["seed"];
+        int? saved = (int?)resume?.ReadNumbers()["seed"];
         return Training.Seed.Set(saved ?? cfg.Seed, rank: 0);
     }
 
