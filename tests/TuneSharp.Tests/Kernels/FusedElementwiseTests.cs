@@ -64,6 +64,44 @@ public sealed class FusedElementwiseTests : IDisposable
         Tolerances.Near(LinearCrossEntropy.Sum(x, w, targets, 2) + 1, loss + 1, Tolerances.Twice(dtype), "loss without the kernel");
     }
 
+    public static TheoryData<double, double, double, bool> LossOptions()
+    {
+        TheoryData<double, double, double, bool> data = [];
+        foreach (bool fused in (bool[])[true, false])
+        {
+            data.Add(0, 0.1, 0, fused);
+            data.Add(0, 0, 1e-3, fused);
+            data.Add(2, 0, 0, fused);
+            data.Add(2, 0.2, 1e-2, fused);
+            data.Add(0, 0.3, 1e-2, fused);
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(LossOptions))]
+    public void Capped_smoothed_and_z_loss_equal_their_formulas(double cap, double smoothing, double zLoss, bool fused)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable choice = KernelChoice.Force(fused);
+        const int Rows = 13, Vocab = 71;
+        Tensor targets = randint(0, Vocab, [Rows], ScalarType.Int64);
+        Tensor x = New(ScalarType.Float32, Rows, 24), w = New(ScalarType.Float32, Vocab, 24);
+        Tensor xt = x.detach().to(ScalarType.Float64).requires_grad_(), wt = w.detach().to(ScalarType.Float64).requires_grad_();
+        Tensor z_RV = nn.functional.linear(xt, wt);
+        z_RV = cap > 0 ? (z_RV / cap).tanh() * cap : z_RV;
+        Tensor lse_R = z_RV.logsumexp(1);
+        Tensor expected = nn.functional.cross_entropy(z_RV, targets, reduction: nn.Reduction.Sum, label_smoothing: smoothing)
+            + (zLoss * lse_R.square().sum());
+        Tensor loss = LinearCrossEntropy.Sum(x, w, targets, 3, new SoftmaxLossOptions(cap, smoothing, zLoss));
+        expected.backward();
+        loss.backward();
+        Tolerances.Near(expected.to(ScalarType.Float32), loss, Tolerances.Twice(ScalarType.Float32), "loss");
+        Tolerances.Near(xt.grad!.to(ScalarType.Float32), x.grad!, Tolerances.Twice(ScalarType.Float32), "dx");
+        Tolerances.Near(wt.grad!.to(ScalarType.Float32), w.grad!, Tolerances.Twice(ScalarType.Float32), "dw");
+    }
+
     [Theory]
     [InlineData(-1)]
     [InlineData(7)]

@@ -86,6 +86,23 @@ public sealed class LossTests
         Assert.All(Losses(4), loss => Assert.Equal(ScalarType.Float32, loss.Sum(model, hidden, Labels(1, 0.5)).dtype));
     }
 
+    [Theory]
+    [MemberData(nameof(Heads))]
+    public void Smoothing_and_z_loss_are_the_same_for_every_head(string head)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using TransformerDecoder model = Model(head);
+        Tensor labels = Labels(seed: 4, learned: 0.7);
+        Tensor hidden = randn([3, 11, 64]);
+        Tensor logits_NV = model.Unembed(hidden.reshape(-1, 64));
+        Tensor learned_N = labels.reshape(-1).ne(-100);
+        double expected = nn.functional.cross_entropy(
+            logits_NV, labels.reshape(-1), ignore_index: -100, reduction: nn.Reduction.Sum, label_smoothing: 0.1).item<float>()
+            + (1e-3 * (logits_NV.logsumexp(1).square() * learned_N).sum().item<float>());
+        float sum = new LinearCrossEntropyLoss(3, labelSmoothing: 0.1, zLoss: 1e-3).Sum(model, hidden, labels).item<float>();
+        Assert.Equal(expected, sum, 1e-5 * expected);
+    }
+
     [Fact]
     public void Another_label_can_be_the_ignored_one()
     {
@@ -103,6 +120,8 @@ public sealed class LossTests
     {
         Assert.Contains("num_output_chunks is 0", Assert.Throws<ArgumentException>(() => new LinearCrossEntropyLoss(0)).Message);
         Assert.Contains("tp_enabled", Assert.Throws<ArgumentException>(() => new LinearCrossEntropyLoss(tpEnabled: true)).Message);
+        Assert.Contains("label_smoothing is 1", Assert.Throws<ArgumentException>(() => new LinearCrossEntropyLoss(labelSmoothing: 1)).Message);
+        Assert.Contains("z_loss is -1", Assert.Throws<ArgumentException>(() => new LinearCrossEntropyLoss(zLoss: -1)).Message);
         Assert.Contains("label_smoothing is 2", Assert.Throws<ArgumentException>(() => new CrossEntropyLoss(labelSmoothing: 2)).Message);
     }
 

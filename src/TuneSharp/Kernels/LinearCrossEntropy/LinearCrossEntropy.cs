@@ -5,6 +5,7 @@ namespace TuneSharp.Kernels;
 /// <summary>Cross-entropy of x·Wᵀ without ever holding all of x·Wᵀ: loss, dX and dW in one sweep over chunks of rows.</summary>
 /// <remarks>
 /// For a row with logits z, target y: loss = logsumexp(z) − z[y], dz = softmax(z) − onehot(y), dx = dz·W, dW = dzᵀ·x.
+/// With <see cref="SoftmaxLossOptions"/>: z′ = c·tanh(z/c), loss += ε·(z[y] − mean z) + λ·lse², and dz accordingly.
 /// Forward keeps dX (M×D, the input's dtype) and, for a trained head, dW in fp32; backward only scales them. Three products of
 /// 2·M·V·D operations (two with a frozen head), as many as the plain way needs; the plain way also reads and writes M×V logits
 /// about six times. Idea: https://arxiv.org/abs/2410.10989 (Liger), chunk size chosen by the caller.
@@ -16,24 +17,26 @@ public static class LinearCrossEntropy
     /// <param name="weight">[V, D].</param>
     /// <param name="targets">[M], int64, none ignored.</param>
     /// <param name="chunks">Pieces that the rows are cut into.</param>
+    /// <param name="options">Cap, smoothing, z-loss.</param>
     /// <returns>A fp32 scalar.</returns>
-    public static Tensor Sum(Tensor x, Tensor weight, Tensor targets, int chunks)
+    public static Tensor Sum(Tensor x, Tensor weight, Tensor targets, int chunks, SoftmaxLossOptions options = default)
     {
         if (is_grad_enabled() && (x.requires_grad || weight.requires_grad))
         {
-            return Function.apply(x, weight, targets, chunks);
+            return Function.apply(x, weight, targets, chunks, options);
         }
 
         using DisposeScope scope = NewDisposeScope();
-        return Sweep(x, weight, targets, chunks, null, null).MoveToOuterDisposeScope();
+        return Sweep(x, weight, targets, chunks, options, null, null).MoveToOuterDisposeScope();
     }
 
     /// <summary>Adds up the loss; writes dX rows and adds to dW where these are given.</summary>
-    private static Tensor Sweep(Tensor x, Tensor weight, Tensor targets, int chunks, Tensor? dx, Tensor? dw)
+    private static Tensor Sweep(
+        Tensor x, Tensor weight, Tensor targets, int chunks, SoftmaxLossOptions options, Tensor? dx, Tensor? dw)
     {
-        if (FusedSoftmaxLoss.Fits(x, weight))
+        if (options.SoftCap == 0 && FusedSoftmaxLoss.Fits(x, weight))
         {
-            return SweepFused(x, weight, targets, chunks, dx, dw);
+            return SweepFused(x, weight, targets, chunks, options, dx, dw);
         }
 
         using DisposeScope scope = NewDisposeScope();
@@ -47,15 +50,32 @@ public static class LinearCrossEntropy
             Tensor x_CD = x.narrow(0, start, count);
             Tensor y_C1 = targets.narrow(0, start, count).unsqueeze(1);
             Tensor z_CV = functional.linear(x_CD, weight).to(ScalarType.Float32);
+            Tensor? capped_CV = Cap(z_CV, options.SoftCap);
+            z_CV = capped_CV ?? z_CV;
             Tensor lse_C1 = z_CV.logsumexp(1, keepdim: true);
             sum.add_((lse_C1 - z_CV.gather(1, y_C1)).sum());
+            if (options.LabelSmoothing > 0)
+            {
+                sum.add_((z_CV.gather(1, y_C1).squeeze(1) - z_CV.mean([1L])).sum() * options.LabelSmoothing);
+            }
+
+            if (options.ZLoss > 0)
+            {
+                sum.add_(lse_C1.square().sum() * options.ZLoss);
+            }
+
             if (dx is null && dw is null)
             {
                 continue;
             }
 
-            Tensor dz_CV = z_CV.sub_(lse_C1).exp_();
-            dz_CV.scatter_add_(1, y_C1, full([count, 1], -1f, dtype: ScalarType.Float32, device: x.device));
+            Tensor dz_CV = Gradient(z_CV, lse_C1, y_C1, options);
+            if (capped_CV is not null)
+            {
+                // tanh′(z/c) = 1 − (z′/c)².
+                dz_CV.mul_(1 - (capped_CV / options.SoftCap).square());
+            }
+
             Tensor dzInput_CV = dz_CV.to(x.dtype);
             dx?.narrow(0, start, count).copy_(mm(dzInput_CV, weight));
             dw?.add_(mm(dzInput_CV.t(), x_CD));
@@ -64,8 +84,25 @@ public static class LinearCrossEntropy
         return sum.MoveToOuterDisposeScope();
     }
 
+    private static Tensor? Cap(Tensor z_CV, double cap) => cap == 0 ? null : z_CV.div_(cap).tanh_().mul_(cap);
+
+    /// <summary>softmax(z)·(1 + 2λ·lse) − (1−ε)·onehot(y) − ε/V. Overwrites uncapped logits.</summary>
+    private static Tensor Gradient(Tensor z_CV, Tensor lse_C1, Tensor y_C1, SoftmaxLossOptions options)
+    {
+        Tensor dz_CV = options.SoftCap == 0 ? z_CV.sub_(lse_C1).exp_() : (z_CV - lse_C1).exp_();
+        if (options.ZLoss > 0)
+        {
+            dz_CV.mul_(1 + (2 * options.ZLoss * lse_C1));
+        }
+
+        float atLabel = (float)(options.LabelSmoothing - 1);
+        dz_CV.scatter_add_(1, y_C1, full(y_C1.shape, atLabel, dtype: ScalarType.Float32, device: z_CV.device));
+        return options.LabelSmoothing > 0 ? dz_CV.sub_(options.LabelSmoothing / z_CV.shape[1]) : dz_CV;
+    }
+
     /// <summary>The same with one block of logits that every piece uses again, turned into their gradient where they lie.</summary>
-    private static Tensor SweepFused(Tensor x, Tensor weight, Tensor targets, int chunks, Tensor? dx, Tensor? dw)
+    private static Tensor SweepFused(
+        Tensor x, Tensor weight, Tensor targets, int chunks, SoftmaxLossOptions options, Tensor? dx, Tensor? dw)
     {
         BackwardErrors.ThrowIfFailed();
         using DisposeScope scope = NewDisposeScope();
@@ -86,7 +123,7 @@ public static class LinearCrossEntropy
             Tensor x_CD = x.narrow(0, start, count);
             Tensor z_CV = block_SV.narrow(0, 0, count);
             z_CV.addmm_(x_CD, weight.t(), 0, 1); // factor 0: what the block held does not matter
-            sum += FusedSoftmaxLoss.Sum(z_CV, y_M.narrow(0, start, count), wanted);
+            sum += FusedSoftmaxLoss.Sum(z_CV, y_M.narrow(0, start, count), wanted, options);
             dx?.narrow(0, start, count).addmm_(z_CV, weight, 0, 1);
             dw?.add_(mm(z_CV.t(), x_CD));
         }
@@ -100,10 +137,10 @@ public static class LinearCrossEntropy
 
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
-            (Tensor x, Tensor weight, Tensor targets, int chunks) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2], (int)vars[3]);
+            (Tensor x, Tensor weight, Tensor targets) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);
             Tensor? dx = x.requires_grad ? empty_like(x) : null;
             Tensor? dw = weight.requires_grad ? zeros(weight.shape, ScalarType.Float32, weight.device) : null;
-            Tensor sum = Sweep(x, weight, targets, chunks, dx, dw);
+            Tensor sum = Sweep(x, weight, targets, (int)vars[3], (SoftmaxLossOptions)vars[4], dx, dw);
             List<Tensor> saved = [];
             if (dx is not null)
             {
@@ -132,7 +169,7 @@ public static class LinearCrossEntropy
             }
 
             gradient.Dispose();
-            return [dx!, dw!, null!, null!];
+            return [dx!, dw!, null!, null!, null!];
         }
     }
 }

@@ -1,4 +1,5 @@
 using TuneSharp.Config;
+using TuneSharp.Kernels;
 using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules.Losses;
@@ -13,14 +14,18 @@ namespace TuneSharp.Modules.Losses;
 public sealed class LinearCrossEntropyLoss : ILoss
 {
     private readonly int _numOutputChunks;
+    private readonly SoftmaxLossOptions _options;
 
     /// <summary>Builds the loss.</summary>
     /// <param name="numOutputChunks">Pieces that the positions are cut into.</param>
     /// <param name="ignoreIndex">The label that does not count.</param>
     /// <param name="tpEnabled">Part of torchtune's signature; tensor parallelism comes later and must be off.</param>
     /// <param name="maskIgnoredTokens">Drop ignored positions before the head. The result is the same.</param>
+    /// <param name="labelSmoothing">Share of the target spread over the whole vocabulary, in [0, 1).</param>
+    /// <param name="zLoss">λ: adds λ·(log Σe^z)² for each position; 0 for none.</param>
     public LinearCrossEntropyLoss(
-        int numOutputChunks = 8, int ignoreIndex = -100, bool tpEnabled = false, bool maskIgnoredTokens = true)
+        int numOutputChunks = 8, int ignoreIndex = -100, bool tpEnabled = false, bool maskIgnoredTokens = true,
+        double labelSmoothing = 0, double zLoss = 0)
     {
         if (numOutputChunks < 1)
         {
@@ -32,6 +37,7 @@ public sealed class LinearCrossEntropyLoss : ILoss
             throw new ArgumentException("tp_enabled: tensor parallelism is not available in this version. Set it to False.");
         }
 
+        _options = new SoftmaxLossOptions(0, labelSmoothing, zLoss).Checked();
         (_numOutputChunks, IgnoreIndex, _) = (numOutputChunks, ignoreIndex, maskIgnoredTokens);
     }
 
@@ -54,13 +60,13 @@ public sealed class LinearCrossEntropyLoss : ILoss
         Tensor h_MD = flat_ND.index_select(0, learned);
         Tensor t_M = targets_N.index_select(0, learned);
         Tensor sum = model.OutputLayer is Peft.LoraLinear
-            ? SumThroughAutograd(model, h_MD, t_M, _numOutputChunks)
-            : Kernels.LinearCrossEntropy.Sum(h_MD, model.OutputWeight, t_M, _numOutputChunks);
+            ? SumThroughAutograd(model, h_MD, t_M, _numOutputChunks, _options)
+            : LinearCrossEntropy.Sum(h_MD, model.OutputWeight, t_M, _numOutputChunks, _options);
         return sum.MoveToOuterDisposeScope();
     }
 
     /// <summary>The obvious way, for heads with adapters, and the twin that the fast way is tested against.</summary>
-    internal static Tensor SumThroughAutograd(TransformerDecoder model, Tensor h_MD, Tensor t_M, int chunks)
+    internal static Tensor SumThroughAutograd(TransformerDecoder model, Tensor h_MD, Tensor t_M, int chunks, SoftmaxLossOptions options = default)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor sum = zeros([], ScalarType.Float32, h_MD.device);
@@ -68,7 +74,12 @@ public sealed class LinearCrossEntropyLoss : ILoss
         Tensor[] targets = t_M.chunk(chunks);
         for (int i = 0; i < parts.Length; i++)
         {
-            sum = sum + functional.cross_entropy(model.Unembed(parts[i]), targets[i], reduction: Reduction.Sum);
+            Tensor z_CV = model.Unembed(parts[i]);
+            sum = sum + functional.cross_entropy(z_CV, targets[i], reduction: Reduction.Sum, label_smoothing: options.LabelSmoothing);
+            if (options.ZLoss > 0)
+            {
+                sum = sum + (z_CV.logsumexp(1).square().sum() * options.ZLoss);
+            }
         }
 
         return sum.MoveToOuterDisposeScope();
