@@ -69,6 +69,7 @@ internal sealed class CommandLine(Terminal terminal)
             EnvCommand.Create(terminal),
             ExportCommand.Create(terminal),
             ParityCommand.Create(terminal),
+            EstimateCommand.Create(terminal),
         };
         Option<bool> version = new("--version") { Description = "Show version information" };
         root.Options.Add(new HelpOption { Recursive = true });

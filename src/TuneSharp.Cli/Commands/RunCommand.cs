@@ -1,6 +1,7 @@
 using System.CommandLine;
 using TuneSharp.Backend;
 using TuneSharp.Config;
+using TuneSharp.Recipes;
 using TuneSharp.Training;
 
 namespace TuneSharp.Cli.Commands;
@@ -67,7 +68,15 @@ internal static class RunCommand
             return Failure.Ok;
         }
 
-        recipe.Run(config.Value, services);
+        try
+        {
+            recipe.Run(config.Value, services);
+        }
+        catch (Exception e) when (config.Value is FinetuneConfig cfg && OutOfMemory.Is(e))
+        {
+            throw OutOfMemory.Explain(e, cfg);
+        }
+
         return stop.IsCancellationRequested ? Failure.Stopped : Failure.Ok;
     }
 

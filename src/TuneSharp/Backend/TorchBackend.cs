@@ -40,4 +40,7 @@ public static class TorchBackend
 
     /// <summary>Bytes in use on the current GPU; null without one.</summary>
     internal static long? CudaUsedBytes() => CudaMemory.UsedBytes();
+
+    /// <summary>Bytes that the current GPU has; null without one.</summary>
+    internal static long? CudaTotalBytes() => CudaMemory.TotalBytes();
 }

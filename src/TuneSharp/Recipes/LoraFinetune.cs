@@ -54,6 +54,7 @@ public static class LoraFinetune
         long step = firstStep;
         LrSchedule? schedule = cfg.LrScheduler?.Build(optimizer, lastStep, step - 1);
         ILoss loss = cfg.Loss.Build();
+        OutOfMemory.WarnIfTight(cfg, console, model, trained, optimizer, data.LongestSample);
         using RunLog log = new(cfg, console, model, data, seed, step, lastStep);
         log.Sample("before training", tokenizer);
 
