@@ -23,6 +23,16 @@ public static partial class Aten
         return Take(s[0]);
     }
 
+    /// <summary>GELU by its tanh formula.</summary>
+    /// <param name="x">Any shape.</param>
+    public static Tensor GeluTanh(Tensor x)
+    {
+        // gelu(Tensor self, *, str approximate='none') -> Tensor
+        Span<ulong> s = [Handle(x), AtenApi.NewString("tanh"u8)];
+        AtenApi.Call("aten::gelu\0"u8, Plain, s);
+        return Take(s[0]);
+    }
+
     /// <summary>Rows of a table.</summary>
     /// <param name="weight">[V, D].</param>
     /// <param name="indices">Row numbers, any shape, int64; one beyond the table is an error.</param>

@@ -10,11 +10,10 @@ namespace TuneSharp.Models;
 public static class AutoModel
 {
     /// <summary>The families, by <c>model_type</c>. A new family adds its line here.</summary>
-    private static readonly IReadOnlyDictionary<string, Func<HfConfig, DecoderConfig>> Families =
-        new Dictionary<string, Func<HfConfig, DecoderConfig>>(StringComparer.Ordinal)
-        {
-            ["llama"] = LlamaHfConfig.Shape,
-        };
+    private static readonly Dictionary<string, ModelFamily> Families = new ModelFamily[]
+    {
+        new("llama", LlamaHfConfig.Shape, LlamaDecoder.Build, LlamaWeights.Map),
+    }.ToDictionary(f => f.ModelType, StringComparer.Ordinal);
 
     /// <summary>Fields of <c>config.json</c> that say nothing about what the model computes.</summary>
     private static readonly HashSet<string> Ignored = new(StringComparer.Ordinal)
@@ -45,29 +44,23 @@ public static class AutoModel
     public static TransformerDecoder Load(string folder, LoraConfig? lora = null)
     {
         HfConfig config = HfConfig.Read(folder);
-        return ModelLoader.Build(Shape(config), lora, LlamaDecoder.Build, folder);
+        return ModelLoader.Build(Shape(config), lora, Family(config).Build, folder);
     }
 
     /// <summary>Builds the model that a <c>config.json</c> describes, without weights.</summary>
     /// <param name="config">The file.</param>
     /// <param name="lora">Adapters, or null.</param>
-    public static TransformerDecoder Build(HfConfig config, LoraConfig? lora = null) => LlamaDecoder.Build(Shape(config), lora);
+    public static TransformerDecoder Build(HfConfig config, LoraConfig? lora = null) => Family(config).Build(Shape(config), lora);
 
     /// <summary>The weight names of the family that a <c>config.json</c> describes.</summary>
     /// <param name="config">The file.</param>
-    public static WeightMap Weights(HfConfig config) => LlamaWeights.Map(Shape(config));
+    public static WeightMap Weights(HfConfig config) => Family(config).Weights(Shape(config));
 
     /// <summary>The numbers in a <c>config.json</c>; every field must be used by the family or be on the list of those that say nothing.</summary>
     /// <param name="config">The file.</param>
     public static DecoderConfig Shape(HfConfig config)
     {
-        if (!Families.TryGetValue(config.ModelType, out Func<HfConfig, DecoderConfig>? read))
-        {
-            throw new CheckpointException(
-                $"{config.File}: model_type {config.ModelType} is not a family this version knows. It knows: {string.Join(", ", Families.Keys)}.");
-        }
-
-        DecoderConfig shape = read(config);
+        DecoderConfig shape = Family(config).Shape(config).Checked();
         string[] unread = [.. config.UnreadKeys.Where(k => !Ignored.Contains(k)).Order(StringComparer.Ordinal)];
         return unread.Length == 0
             ? shape
@@ -75,4 +68,10 @@ public static class AutoModel
                 $"{config.File}: {string.Join(", ", unread)}: not understood for model_type {config.ModelType}, and ignoring " +
                 "it could change what the model computes. Remove the field if you know that it does not matter.");
     }
+
+    private static ModelFamily Family(HfConfig config) => Families.TryGetValue(config.ModelType, out ModelFamily? family)
+        ? family
+        : throw new CheckpointException(
+            $"{config.File}: model_type {config.ModelType} is not a family this version knows. It knows: " +
+            $"{string.Join(", ", Families.Keys.Order(StringComparer.Ordinal))}.");
 }

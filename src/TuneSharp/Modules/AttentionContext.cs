@@ -1,9 +1,144 @@
 namespace TuneSharp.Modules;
 
-/// <summary>What the attention of every layer needs besides the hidden states, made once per forward pass.</summary>
-/// <param name="Angles">Rotary cosines and sines, [T or B×T, 1, H/2, 2].</param>
+/// <summary>What the attention of every layer of one <see cref="LayerKind"/> needs besides the hidden states, made once per forward pass.</summary>
+/// <param name="Angles">Rotary cosines and sines of the new tokens, [T or B×T, 1, H/2, 2]; null where nothing turns.</param>
 /// <param name="Mask">[B, 1, T, S], true where a query may look; null for plain causal attention.</param>
 /// <param name="SeqLens">Lengths of the samples packed into each row; null when rows are one sample.</param>
 /// <param name="Cache">Keys and values of earlier tokens; null when there are none.</param>
 public sealed record AttentionContext(
-    Tensor Angles, Tensor? Mask = null, IReadOnlyList<int[]>? SeqLens = null, KvCache? Cache = null);
+    Tensor? Angles, Tensor? Mask = null, IReadOnlyList<int[]>? SeqLens = null, KvCache? Cache = null)
+{
+    /// <summary>Angles of all tokens, [S or B×S, 1, H/2, 2]: where the cache holds keys as they were before the rotation.</summary>
+    public Tensor? KeyAngles { get; init; }
+
+    /// <summary>Factor on the queries, [T, 1, 1] or [B, T, 1, 1]; null for none.</summary>
+    public Tensor? QueryScale { get; init; }
+
+    /// <summary>The tensors that a layer reads while it trains, for activation checkpointing.</summary>
+    internal IReadOnlyList<Tensor> Tensors => [.. ((Tensor?[])[Angles, Mask, QueryScale]).OfType<Tensor>()];
+
+    /// <summary>The same with other handles of <see cref="Tensors"/>.</summary>
+    internal AttentionContext With(IReadOnlyList<Tensor> tensors)
+    {
+        int next = 0;
+        Tensor? Next(Tensor? mine) => mine is null ? null : tensors[next++];
+        return this with { Angles = Next(Angles), Mask = Next(Mask), QueryScale = Next(QueryScale) };
+    }
+}
+
+/// <summary>Makes the contexts of one forward pass, one for each kind of layer.</summary>
+/// <remarks>Letters: B rows, T new tokens, S all tokens.</remarks>
+internal sealed class AttentionContexts
+{
+    private readonly Tensor? _positions; // of the new tokens; null for 0 to T−1
+    private readonly Tensor? _mask;
+    private readonly IReadOnlyList<int[]>? _seqLens;
+    private readonly KvCache? _cache;
+    private readonly long _length;
+    private readonly Device _device;
+    private readonly Dictionary<LayerKind, AttentionContext> _contexts = [];
+    private readonly Dictionary<Rope, Tensor> _angles = [];
+    private readonly Dictionary<Rope, Tensor> _keyAngles = [];
+
+    /// <summary>Checks the arguments of a forward pass and completes its mask.</summary>
+    public AttentionContexts(Tensor tokens, Tensor? positions, Tensor? mask, IReadOnlyList<int[]>? seqLens, KvCache? cache)
+    {
+        (_length, _device, _seqLens, _cache) = (tokens.shape[1], tokens.device, seqLens, cache);
+        _positions = positions is null && Earlier > 0 ? arange(Earlier, All, ScalarType.Int64, _device) : positions;
+        if (seqLens is not null)
+        {
+            Attention.CheckSeqLens(seqLens, tokens.shape[0], _length);
+            mask ??= Attention.PrefersMask(_device) ? Attention.BlockCausalMask(seqLens, _length, _device) : null;
+        }
+        else if (mask is null && _length > 1 && Earlier > 0)
+        {
+            // libtorch's causal flag would put the triangle at the first key, not after those that the cache holds.
+            mask = Causal();
+        }
+
+        _mask = mask;
+    }
+
+    private long Earlier => _cache?.Length ?? 0;
+
+    private long All => Earlier + _length;
+
+    private Tensor Positions => _positions ?? arange(_length, ScalarType.Int64, _device);
+
+    /// <summary>The context of a kind of layer.</summary>
+    public AttentionContext For(LayerKind kind)
+    {
+        if (!_contexts.TryGetValue(kind, out AttentionContext? context))
+        {
+            _contexts[kind] = context = new AttentionContext(AnglesOf(kind.Rope), MaskOf(kind), _seqLens, _cache)
+            {
+                KeyAngles = KeyAnglesOf(kind.Rope),
+                QueryScale = kind.Temperature?.Factors(Positions),
+            };
+        }
+
+        return context;
+    }
+
+    private Tensor? AnglesOf(Rope? rope)
+    {
+        if (rope is null)
+        {
+            return null;
+        }
+
+        if (!_angles.TryGetValue(rope, out Tensor? angles))
+        {
+            _angles[rope] = angles = rope.Angles(_positions, _length, _device);
+        }
+
+        return angles;
+    }
+
+    /// <summary>A key stands as far behind its row's last query in position as it does in the row.</summary>
+    private Tensor? KeyAnglesOf(Rope? rope)
+    {
+        if (rope is null || _cache is not { KeepsRawKeys: true })
+        {
+            return null;
+        }
+
+        if (!_keyAngles.TryGetValue(rope, out Tensor? angles))
+        {
+            Tensor last = Positions.narrow(-1, _length - 1, 1);
+            Tensor keys = (arange(All, ScalarType.Int64, _device) - (All - 1) + last).clamp_min(0);
+            _keyAngles[rope] = angles = rope.Angles(keys, All, _device);
+        }
+
+        return angles;
+    }
+
+    private Tensor? MaskOf(LayerKind kind)
+    {
+        // A reach that covers the longest sample hides nothing: the mask, and the kernels that go without, stay as they are.
+        long longest = _seqLens is null ? All : _seqLens.Max(row => row.Max());
+        Tensor? first = null; // the earliest key that each query sees, [T, 1] or [B, T, 1]
+        Tensor Index() => arange(Earlier, All, ScalarType.Int64, _device);
+        if (kind.Window is { } window && window < longest)
+        {
+            first = Index() - (window - 1);
+        }
+
+        if (kind.Chunk is { } chunk && chunk < longest)
+        {
+            Tensor start = Index() - Positions.remainder(chunk);
+            first = first is null ? start : maximum(first, start);
+        }
+
+        if (first is null)
+        {
+            return _mask;
+        }
+
+        Tensor reached = arange(All, ScalarType.Int64, _device).ge(first.unsqueeze(-1));
+        reached = reached.dim() == 2 ? reached.unsqueeze(0).unsqueeze(0) : reached.unsqueeze(1);
+        return reached.logical_and(_mask ?? (_seqLens is null ? Causal() : Attention.BlockCausalMask(_seqLens, _length, _device)));
+    }
+
+    private Tensor Causal() => ones([1, 1, _length, All], ScalarType.Bool, _device).tril(Earlier);
+}

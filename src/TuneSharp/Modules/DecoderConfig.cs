@@ -38,6 +38,42 @@ public sealed record DecoderConfig
     /// <summary>Stretching of the rotary frequencies, or null.</summary>
     public RopeScaling? RopeScaling { get; init; }
 
+    /// <summary>Share of each head that rotary positions turn.</summary>
+    public double PartialRotaryFactor { get; init; } = 1;
+
+    /// <summary>Layers without rotary positions (NoPE), by number; empty when all have them.</summary>
+    public IReadOnlyList<int> NoRopeLayers { get; init; } = [];
+
+    /// <summary>Tokens that a query of a sliding layer sees, itself included; null when no layer slides.</summary>
+    public long? SlidingWindow { get; init; }
+
+    /// <summary>Layers with a sliding window, by number; null for all, if there is a window.</summary>
+    public IReadOnlyList<int>? SlidingLayers { get; init; }
+
+    /// <summary>Base of the rotary frequencies in sliding layers, unstretched; null when they have the others'.</summary>
+    public double? SlidingRopeBase { get; init; }
+
+    /// <summary>Stretching of the rotary frequencies in sliding layers with a base of their own, or null.</summary>
+    public RopeScaling? SlidingRopeScaling { get; init; }
+
+    /// <summary>Factor on attention scores; null for 1/√<see cref="HeadDim"/>.</summary>
+    public double? AttnScale { get; init; }
+
+    /// <summary>Cap on attention scores, or null.</summary>
+    public double? AttnSoftCap { get; init; }
+
+    /// <summary>Cap on logits, or null.</summary>
+    public double? LogitSoftCap { get; init; }
+
+    /// <summary>Growth of the queries with their position, or null.</summary>
+    public QueryTemperature? Temperature { get; init; }
+
+    /// <summary>Factor on embeddings, rounded to the weights' dtype.</summary>
+    public double EmbedScale { get; init; } = 1;
+
+    /// <summary>What feed-forward blocks apply to their gate.</summary>
+    public GateActivation Activation { get; init; } = GateActivation.Silu;
+
     /// <summary>Dropout rate on attention weights.</summary>
     public double AttnDropout { get; init; }
 
@@ -50,8 +86,30 @@ public sealed record DecoderConfig
     /// <summary>Biases in the feed-forward blocks.</summary>
     public bool MlpBias { get; init; }
 
+    /// <summary>A bias on the attention's output projection; null for as <see cref="AttentionBias"/>.</summary>
+    public bool? AttentionOutputBias { get; init; }
+
     /// <summary>Outputs of a classifier's head; 0 for a language model.</summary>
     public long NumClasses { get; init; }
+
+    /// <summary>Whether a layer has a sliding window.</summary>
+    /// <param name="layer">Its number.</param>
+    public bool Slides(int layer) => SlidingWindow is not null && (SlidingLayers?.Contains(layer) ?? true);
+
+    /// <summary>What the queries of each layer see and how they are turned; layers that agree share one kind.</summary>
+    public IReadOnlyList<LayerKind> Kinds()
+    {
+        Rope rope = new(HeadDim, MaxSeqLen, RopeBase, RopeScaling, PartialRotaryFactor);
+        Rope near = SlidingRopeBase is { } theta ? new(HeadDim, MaxSeqLen, theta, SlidingRopeScaling, PartialRotaryFactor) : rope;
+        return
+        [
+            .. Enumerable.Range(0, NumLayers).Select(i => new LayerKind(
+                NoRopeLayers.Contains(i) ? null : Slides(i) ? near : rope, Slides(i) ? SlidingWindow : null, Chunk: null, Temperature)),
+        ];
+    }
+
+    /// <summary>How the attention of this model departs from the plain softmax.</summary>
+    public AttentionOptions AttentionOptions() => new() { Scale = AttnScale, SoftCap = AttnSoftCap, Dropout = AttnDropout };
 
     /// <summary>The same with a classifier's head.</summary>
     /// <param name="numClasses">Its outputs.</param>

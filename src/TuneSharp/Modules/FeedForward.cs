@@ -3,7 +3,17 @@ using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules;
 
-/// <summary>SwiGLU: w2(silu(w1·x) ∘ w3·x). State-dict keys <c>w1</c> (gate), <c>w2</c> (down), <c>w3</c> (up).</summary>
+/// <summary>What a gated feed-forward block applies to its gate.</summary>
+public enum GateActivation
+{
+    /// <summary>x · σ(x).</summary>
+    Silu,
+
+    /// <summary>GELU by its tanh formula (Gemma).</summary>
+    GeluTanh,
+}
+
+/// <summary>SwiGLU or GEGLU: w2(act(w1·x) ∘ w3·x). State-dict keys <c>w1</c> (gate), <c>w2</c> (down), <c>w3</c> (up).</summary>
 /// <remarks>Paper: https://arxiv.org/abs/2002.05202. torchtune counterpart: <c>torchtune/modules/feed_forward.py</c>.</remarks>
 public sealed class FeedForward : Module<Tensor, Tensor>
 {
@@ -16,14 +26,17 @@ public sealed class FeedForward : Module<Tensor, Tensor>
     [ComponentName(Name = "w3")]
     private readonly Linear _w3;
 
+    private readonly GateActivation _activation;
+
     /// <summary>Builds the block.</summary>
     /// <param name="w1">Gate, D to F.</param>
     /// <param name="w2">Down, F to D.</param>
     /// <param name="w3">Up, D to F.</param>
-    public FeedForward(Linear w1, Linear w2, Linear w3)
+    /// <param name="activation">Applied to the gate.</param>
+    public FeedForward(Linear w1, Linear w2, Linear w3, GateActivation activation = GateActivation.Silu)
         : base(nameof(FeedForward))
     {
-        (_w1, _w2, _w3) = (w1, w2, w3);
+        (_w1, _w2, _w3, _activation) = (w1, w2, w3, activation);
         RegisterComponents();
     }
 
@@ -32,6 +45,8 @@ public sealed class FeedForward : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using DisposeScope scope = NewDisposeScope();
-        return _w2.forward(FusedSwiGlu.Apply(_w1.forward(x), _w3.forward(x))).MoveToOuterDisposeScope();
+        (Tensor gate, Tensor up) = (_w1.forward(x), _w3.forward(x));
+        Tensor inner = _activation == GateActivation.Silu ? FusedSwiGlu.Apply(gate, up) : Backend.Aten.GeluTanh(gate) * up;
+        return _w2.forward(inner).MoveToOuterDisposeScope();
     }
 }

@@ -7,11 +7,14 @@ namespace TuneSharp.Modules;
 /// <summary>Causal attention with rotary positions and shared key/value heads (MHA, GQA and MQA alike).</summary>
 /// <remarks>
 /// Papers: https://arxiv.org/abs/1706.03762, https://arxiv.org/abs/2305.13245. State-dict keys <c>q_proj</c>, <c>k_proj</c>, <c>v_proj</c>,
-/// <c>output_proj</c>. The projections are given, so LoRA is another argument and not another attention.
+/// <c>output_proj</c>, and where a family has them <c>q_norm</c>, <c>k_norm</c>, <c>sinks</c>. The projections are given, so LoRA is
+/// another argument and not another attention. What a query sees comes with the <see cref="AttentionContext"/> of the layer's kind.
 /// Letters: B rows, T new tokens, S all tokens, D width, N query heads, K key heads, H head width.
 /// </remarks>
 public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor>
 {
+    private static readonly AttentionOptions Plain = new();
+
     [ComponentName(Name = "q_proj")]
     private readonly Linear _qProj;
 
@@ -24,9 +27,18 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
     [ComponentName(Name = "output_proj")]
     private readonly Linear _outputProj;
 
+    [ComponentName(Name = "q_norm")]
+    private readonly RmsNorm? _qNorm;
+
+    [ComponentName(Name = "k_norm")]
+    private readonly RmsNorm? _kNorm;
+
+    [ComponentName(Name = "sinks")]
+    private readonly Parameter? _sinks;
+
     private readonly int _layer;
     private readonly long _headDim;
-    private readonly double _dropout;
+    private readonly AttentionOptions _options;
 
     /// <summary>Builds the attention of one layer.</summary>
     /// <param name="layer">The layer's number, which is its place in the KV cache.</param>
@@ -35,13 +47,19 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
     /// <param name="kProj">D to K·H.</param>
     /// <param name="vProj">D to K·H.</param>
     /// <param name="outputProj">N·H to D.</param>
-    /// <param name="dropout">Dropout rate on attention weights while training.</param>
+    /// <param name="qNorm">Norm of the queries before the rotation: as wide as a head for each by itself, or N·H for all at once; or null.</param>
+    /// <param name="kNorm">The same for the keys.</param>
+    /// <param name="options">Departures from the plain softmax.</param>
     public MultiHeadAttention(
-        int layer, long headDim, Linear qProj, Linear kProj, Linear vProj, Linear outputProj, double dropout = 0)
+        int layer, long headDim, Linear qProj, Linear kProj, Linear vProj, Linear outputProj, RmsNorm? qNorm = null, RmsNorm? kNorm = null,
+        AttentionOptions? options = null)
         : base(nameof(MultiHeadAttention))
     {
-        (_layer, _headDim, _dropout) = (layer, headDim, dropout);
-        (_qProj, _kProj, _vProj, _outputProj) = (qProj, kProj, vProj, outputProj);
+        (_layer, _headDim, _options) = (layer, headDim, options ?? Plain);
+        (_qProj, _kProj, _vProj, _outputProj, _qNorm, _kNorm) = (qProj, kProj, vProj, outputProj, qNorm, kNorm);
+        _sinks = _options.Sinks
+            ? BuildScope.NewParameter(s => s.normal_(0, Linear.InitStd), always: false, qProj.OutDim / headDim)
+            : null;
         RegisterComponents();
     }
 
@@ -53,121 +71,63 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
     {
         using DisposeScope scope = NewDisposeScope();
         (long b, long t) = (x.shape[0], x.shape[1]);
-        Tensor Heads(Tensor y) => y.reshape(b, t, -1, _headDim);
-
-        double dropout = training ? _dropout : 0;
-        Tensor q_BTNH = Heads(_qProj.forward(x));
-        Tensor k_BTKH = Heads(_kProj.forward(x));
-        Tensor v_BTKH = Heads(_vProj.forward(x));
-        if (context is { Mask: null, Cache: null } && dropout == 0 && FusedAttention.Fits(q_BTNH, k_BTKH, v_BTKH))
+        double dropout = training ? _options.Dropout : 0;
+        Tensor q_BTNH = Heads(_qProj.forward(x), _qNorm);
+        Tensor k_BTKH = Heads(_kProj.forward(x), _kNorm);
+        Tensor v_BTKH = Heads(_vProj.forward(x), null);
+        if (context.QueryScale is { } factors)
         {
-            Tensor y_BTNH = FusedAttention.Apply(q_BTNH, k_BTKH, v_BTKH, context.Angles, context.SeqLens);
+            q_BTNH = (q_BTNH * factors).to(q_BTNH.dtype); // turning and scaling commute
+        }
+
+        if (context is { Mask: null, Cache: null } && dropout == 0 && _options is { IsPlainSoftmax: true, NormAfterRope: null }
+            && FusedAttention.Fits(q_BTNH, k_BTKH, v_BTKH))
+        {
+            Tensor y_BTNH = FusedAttention.Apply(q_BTNH, k_BTKH, v_BTKH, context.Angles, context.SeqLens, _options.Scale);
             return _outputProj.forward(y_BTNH.reshape(b, t, -1)).MoveToOuterDisposeScope();
         }
 
-        Tensor q_BNTH = Rope.Apply(q_BTNH, context.Angles).transpose(1, 2);
-        Tensor k_BKTH = Rope.Apply(k_BTKH, context.Angles).transpose(1, 2);
+        Tensor q_BNTH = Turned(q_BTNH, context.Angles).transpose(1, 2);
         Tensor v_BKTH = v_BTKH.transpose(1, 2);
+        Tensor k_BKTH;
         bool causal = true;
-        if (context.Cache is { } cache)
+        if (context.Cache is { KeepsRawKeys: true } raw)
         {
-            causal = cache.Length == 0;
-            (k_BKTH, v_BKTH) = cache.Append(_layer, k_BKTH, v_BKTH);
+            causal = raw.Length == 0;
+            (Tensor all_BKSH, v_BKTH) = raw.Append(_layer, k_BTKH.transpose(1, 2), v_BKTH);
+            k_BKTH = Turned(all_BKSH.transpose(1, 2), context.KeyAngles).transpose(1, 2);
+        }
+        else
+        {
+            k_BKTH = Turned(k_BTKH, context.Angles).transpose(1, 2);
+            if (context.Cache is { } cache)
+            {
+                causal = cache.Length == 0;
+                (k_BKTH, v_BKTH) = cache.Append(_layer, k_BKTH, v_BKTH);
+            }
         }
 
-        Tensor y_BNTH = Attention.Attend(q_BNTH, k_BKTH, v_BKTH, context, causal, dropout);
+        Tensor y_BNTH = Attention.Attend(q_BNTH, k_BKTH, v_BKTH, context, causal, dropout, _options, _sinks);
         return _outputProj.forward(y_BNTH.transpose(1, 2).reshape(b, t, -1)).MoveToOuterDisposeScope();
     }
-}
 
-/// <summary>The attention product, by whichever of libtorch's ways fits the mask.</summary>
-internal static class Attention
-{
-    /// <summary>softmax(q·kᵀ/√H under the mask)·v.</summary>
-    public static Tensor Attend(Tensor q_BNTH, Tensor k_BKSH, Tensor v_BKSH, AttentionContext context, bool causal, double dropout)
+    /// <summary>Splits a projection into heads, [B, T, N, H], normed where the family does that.</summary>
+    private Tensor Heads(Tensor y, RmsNorm? norm)
     {
-        bool grouped = q_BNTH.shape[1] != k_BKSH.shape[1];
-        if (context.Mask is { } mask)
-        {
-            return Aten.ScaledDotProductAttention(q_BNTH, k_BKSH, v_BKSH, mask, causal: false, null, dropout, grouped);
-        }
-
-        if (context.SeqLens is { } seqLens)
-        {
-            return AttendPacked(q_BNTH, k_BKSH, v_BKSH, seqLens, dropout, grouped);
-        }
-
-        // One new token sees everything before it: no mask is needed then.
-        bool triangle = causal && q_BNTH.shape[2] > 1;
-        return Aten.ScaledDotProductAttention(q_BNTH, k_BKSH, v_BKSH, null, triangle, null, dropout, grouped);
+        bool whole = norm is not null && norm.Dim != _headDim;
+        Tensor heads = (whole ? norm!.forward(y) : y).reshape(y.shape[0], y.shape[1], -1, _headDim);
+        return norm is null || whole ? heads : norm.forward(heads);
     }
 
-    /// <summary>
-    /// Whether packed rows are attended under one mask rather than sample by sample: on a GPU each sample would be a launch; the
-    /// CPU's kernel takes the lengths as they are.
-    /// </summary>
-    public static bool PrefersMask(Device device) => device.type != DeviceType.CPU;
-
-    /// <summary>Says when the packed samples do not fill their rows.</summary>
-    public static void CheckSeqLens(IReadOnlyList<int[]> seqLens, long rows, long length)
+    /// <summary>Rotated, and then normed where the family does that. A layer that turns nothing norms nothing either (Llama 4).</summary>
+    private Tensor Turned(Tensor x, Tensor? angles)
     {
-        if (seqLens.Count != rows)
+        if (angles is null)
         {
-            throw new ArgumentException($"There are lengths of packed samples for {seqLens.Count} rows, the batch has {rows}.");
+            return x;
         }
 
-        for (int row = 0; row < seqLens.Count; row++)
-        {
-            long packed = seqLens[row].Sum(n => (long)n);
-            if (packed != length)
-            {
-                throw new ArgumentException(
-                    $"The samples packed into row {row} have {packed} tokens together, the row has {length}. They must be equal.");
-            }
-        }
-    }
-
-    /// <summary>True where a query may look: at earlier tokens of its own sample. [B, 1, T, T].</summary>
-    public static Tensor BlockCausalMask(IReadOnlyList<int[]> seqLens, long length, Device device)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        long[] sampleOf = new long[seqLens.Count * length];
-        for (int row = 0; row < seqLens.Count; row++)
-        {
-            long at = row * length;
-            for (int i = 0; i < seqLens[row].Length; i++)
-            {
-                sampleOf.AsSpan((int)at, seqLens[row][i]).Fill(i);
-                at += seqLens[row][i];
-            }
-        }
-
-        Tensor sample_BT = tensor(sampleOf).reshape(seqLens.Count, length).to(device);
-        Tensor same_BTT = sample_BT.unsqueeze(2).eq(sample_BT.unsqueeze(1));
-        return same_BTT.logical_and_(ones([length, length], ScalarType.Bool, device).tril()).unsqueeze(1).MoveToOuterDisposeScope();
-    }
-
-    /// <summary>Each packed sample by itself: work grows with Σ length², and no T×T mask exists.</summary>
-    private static Tensor AttendPacked(
-        Tensor q_BNTH, Tensor k_BKTH, Tensor v_BKTH, IReadOnlyList<int[]> seqLens, double dropout, bool grouped)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        List<Tensor> rows = [];
-        for (int row = 0; row < seqLens.Count; row++)
-        {
-            List<Tensor> parts = [];
-            long start = 0;
-            foreach (int length in seqLens[row])
-            {
-                Tensor Part(Tensor t) => t.narrow(0, row, 1).narrow(2, start, length);
-                parts.Add(Aten.ScaledDotProductAttention(
-                    Part(q_BNTH), Part(k_BKTH), Part(v_BKTH), null, causal: true, null, dropout, grouped));
-                start += length;
-            }
-
-            rows.Add(cat(parts, 2));
-        }
-
-        return cat(rows, 0).MoveToOuterDisposeScope();
+        Tensor turned = Rope.Apply(x, angles);
+        return _options.NormAfterRope is { } eps ? Aten.RmsNorm(turned, null, eps) : turned;
     }
 }

@@ -1,18 +1,5 @@
 namespace TuneSharp.Modules;
 
-/// <summary>How rotary frequencies are stretched beyond the length a model was first trained on.</summary>
-/// <param name="Type">Hugging Face's <c>rope_type</c>: <c>default</c>, <c>linear</c> or <c>llama3</c>.</param>
-/// <param name="Factor">Stretch.</param>
-/// <param name="LowFreqFactor">llama3: wavelengths above old length / this are stretched whole.</param>
-/// <param name="HighFreqFactor">llama3: wavelengths below old length / this are left alone.</param>
-/// <param name="OriginalMaxSeqLen">The old length in tokens.</param>
-public sealed record RopeScaling(
-    string Type, double Factor = 1, double LowFreqFactor = 1, double HighFreqFactor = 4, long OriginalMaxSeqLen = 8192)
-{
-    /// <summary>What <see cref="Rope"/> computes; anything else is refused by name.</summary>
-    public static readonly IReadOnlyList<string> KnownTypes = ["default", "linear", "llama3"];
-}
-
 /// <summary>Rotary position embedding over interleaved pairs (Meta's layout), shared by all layers of a model.</summary>
 /// <remarks>
 /// Paper: https://arxiv.org/abs/2104.09864. torchtune counterparts: <c>torchtune/modules/position_embeddings.py</c>,
@@ -21,31 +8,56 @@ public sealed record RopeScaling(
 /// </remarks>
 public sealed class Rope
 {
+    private readonly Lock _gate = new();
+    private readonly RopeScaling? _scaling;
+    private readonly long _headDim;
+    private readonly long _rotaryDim;
+    private readonly double _theta;
+    private readonly double _attentionFactor;
     private readonly double[] _frequencies;
-    private Tensor? _table;
+    private readonly Dictionary<long, Tensor> _tables = []; // by the length that its frequencies are for
 
     /// <summary>Prepares the frequencies.</summary>
     /// <param name="headDim">Width of a head; even.</param>
     /// <param name="maxSeqLen">Longest position, in tokens.</param>
     /// <param name="theta">Base of the frequencies.</param>
     /// <param name="scaling">Stretching, or null.</param>
+    /// <param name="partial">Share of each head that turns; the rest of it is left as it is.</param>
     /// <exception cref="ArgumentException">An odd width, or an unknown kind of stretching.</exception>
-    public Rope(long headDim, long maxSeqLen, double theta, RopeScaling? scaling = null)
+    public Rope(long headDim, long maxSeqLen, double theta, RopeScaling? scaling = null, double partial = 1)
     {
-        if (headDim % 2 != 0)
+        (MaxSeqLen, _headDim, _theta, _scaling) = (maxSeqLen, headDim, theta, scaling);
+        _rotaryDim = RotaryDim(headDim, partial);
+        if (headDim % 2 != 0 || _rotaryDim % 2 != 0)
         {
-            throw new ArgumentException($"Rotary embedding turns pairs: a head of {headDim} is odd.", nameof(headDim));
+            throw new ArgumentException(
+                $"Rotary embedding turns pairs: a head of {headDim}{(partial == 1 ? "" : $", of which {_rotaryDim} turn,")} is odd.", nameof(headDim));
         }
 
-        MaxSeqLen = maxSeqLen;
-        _frequencies = Frequencies(headDim, theta, scaling);
+        _frequencies = Frequencies(1);
+        _attentionFactor = RopeFrequencies.AttentionFactor(scaling);
     }
 
     /// <summary>Longest position, in tokens.</summary>
     public long MaxSeqLen { get; }
 
-    /// <summary>Turn per token of each pair, radians, H/2 of them.</summary>
+    /// <summary>Turn per token of each pair that turns, radians; for a sequence no longer than the model was first trained on.</summary>
     public IReadOnlyList<double> TurnPerToken => _frequencies;
+
+    /// <summary>Elements at the start of a head that turn.</summary>
+    /// <param name="headDim">Width of a head.</param>
+    /// <param name="partial">Share of it that turns.</param>
+    public static long RotaryDim(long headDim, double partial) => (long)(headDim * partial);
+
+    /// <summary>Turn per token of each pair in a sequence of some length, radians.</summary>
+    /// <param name="length">Tokens.</param>
+    public double[] Frequencies(long length) => RopeFrequencies.Of(_rotaryDim, _theta, MaxSeqLen, _scaling, length);
+
+    /// <summary>
+    /// Whether the frequencies change while a sequence grows to this length. Keys must then be kept as they were before the rotation.
+    /// </summary>
+    /// <param name="length">Tokens.</param>
+    public bool ChangesUpTo(long length) => Regime(length) != Regime(1);
 
     /// <summary>Cosines and sines for some positions.</summary>
     /// <param name="positions">[T] or [B, T], int64; null for 0 to <paramref name="length"/> − 1.</param>
@@ -78,60 +90,64 @@ public sealed class Rope
         return turned.reshape(shape).to(x.dtype).MoveToOuterDisposeScope();
     }
 
+    /// <summary>A number that is equal for lengths with equal frequencies.</summary>
+    private long Regime(long length) => _scaling?.Type switch
+    {
+        "longrope" => length > _scaling.OriginalMaxSeqLen ? 1 : 0,
+        "dynamic" => Math.Max(length, MaxSeqLen),
+        _ => 0,
+    };
+
     private Tensor Table(long length, Device device)
     {
-        lock (_frequencies)
+        lock (_gate)
         {
-            if (_table is null || _table.shape[0] < length || _table.device_type != device.type || _table.device_index != device.index)
+            long regime = Regime(length);
+            Tensor? table = _tables.GetValueOrDefault(regime);
+            if (table is null || table.shape[0] < length || table.device_type != device.type || table.device_index != device.index)
             {
                 using DisposeScope scope = NewDisposeScope();
-                long rows = Math.Max(length, Math.Min(MaxSeqLen, 2 * (_table?.shape[0] ?? 512)));
-                // Angles are rounded to fp32 before the cosine, as in the programs that trained the weights: at position 100 000 that is 0.004 rad.
-                Tensor turns = outer(arange(rows, ScalarType.Float32), tensor(_frequencies, ScalarType.Float32));
-                _table?.Dispose();
-                _table = stack([turns.cos(), turns.sin()], -1).to(device).DetachFromDisposeScope();
+                long rows = Math.Max(length, Math.Min(MaxSeqLen, 2 * (table?.shape[0] ?? 512)));
+                if (_scaling?.Type == "dynamic")
+                {
+                    Forget(); // each length has frequencies of its own: keeping them all would grow without end
+                }
+
+                table?.Dispose();
+                _tables[regime] = table = NewTable(rows, Frequencies(length)).to(device).DetachFromDisposeScope();
             }
 
-            return _table;
+            return table;
         }
     }
 
-    private static double[] Frequencies(long headDim, double theta, RopeScaling? scaling)
+    private void Forget()
     {
-        double[] turns = new double[headDim / 2];
-        for (int i = 0; i < turns.Length; i++)
+        foreach (Tensor old in _tables.Values)
         {
-            // In fp32, as the reference computes it: the rounding of a frequency shows at long positions.
-            float plain = 1f / MathF.Pow((float)theta, 2f * i / headDim);
-            turns[i] = scaling?.Type switch
-            {
-                null or "default" => plain,
-                "linear" => plain / (float)scaling.Factor,
-                "llama3" => Stretch(plain, scaling),
-                _ => throw new ArgumentException(
-                    $"rope_type {scaling.Type} is not supported. Supported: {string.Join(", ", RopeScaling.KnownTypes)}."),
-            };
+            old.Dispose();
         }
 
-        return turns;
+        _tables.Clear();
     }
 
-    /// <summary>Llama 3.1's rule: long waves are stretched, short ones kept, and those between blended. In fp32 throughout, as the reference.</summary>
-    private static float Stretch(float frequency, RopeScaling s)
+    private Tensor NewTable(long rows, double[] frequencies)
     {
-        float wavelength = (float)(2 * Math.PI) / frequency;
-        (float factor, float low, float high) = ((float)s.Factor, (float)s.LowFreqFactor, (float)s.HighFreqFactor);
-        if (wavelength < s.OriginalMaxSeqLen / high)
+        // Angles are rounded to fp32 before the cosine, as in the programs that trained the weights: at position 100 000 that is 0.004 rad.
+        Tensor turns = outer(arange(rows, ScalarType.Float32), tensor(frequencies, ScalarType.Float32));
+        Tensor table = stack([turns.cos(), turns.sin()], -1);
+        if (_attentionFactor != 1)
         {
-            return frequency;
+            table = table * _attentionFactor;
         }
 
-        if (wavelength > s.OriginalMaxSeqLen / low)
+        long still = (_headDim - _rotaryDim) / 2;
+        if (still > 0)
         {
-            return frequency / factor;
+            Tensor same = tensor([1f, 0f]).expand(rows, still, 2);
+            table = cat([table, same], 1);
         }
 
-        float keep = ((s.OriginalMaxSeqLen / wavelength) - low) / (high - low);
-        return ((1 - keep) * frequency / factor) + (keep * frequency);
+        return table;
     }
 }

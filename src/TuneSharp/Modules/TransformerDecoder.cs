@@ -23,8 +23,6 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     [ComponentName(Name = "output")]
     private readonly Linear? _output;
 
-    private readonly Rope _rope;
-
     /// <summary>Puts a decoder together.</summary>
     /// <param name="shape">Its numbers.</param>
     /// <param name="weights">Its table of weight names.</param>
@@ -32,13 +30,12 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <param name="layers">Layers, first to last.</param>
     /// <param name="norm">Last norm.</param>
     /// <param name="output">Head, or null to use the embedding table.</param>
-    /// <param name="rope">Rotary positions.</param>
     public TransformerDecoder(
         DecoderConfig shape, WeightMap weights, Embedding tokEmbeddings, IEnumerable<TransformerLayer> layers, RmsNorm norm,
-        Linear? output, Rope rope)
+        Linear? output)
         : base(nameof(TransformerDecoder))
     {
-        (Shape, Weights, _rope) = (shape, weights, rope);
+        (Shape, Weights) = (shape, weights);
         (_tokEmbeddings, _norm, _output) = (tokEmbeddings, norm, output);
         _layers = new TorchSharp.Modules.ModuleList<TransformerLayer>([.. layers]);
         RegisterComponents();
@@ -99,58 +96,60 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
         Tensor tokens, Tensor? positions = null, Tensor? mask = null, IReadOnlyList<int[]>? seqLens = null, KvCache? cache = null)
     {
         using DisposeScope scope = NewDisposeScope();
-        long length = tokens.shape[1];
-        if (positions is null && cache is { Length: > 0 })
-        {
-            positions = arange(cache.Length, cache.Length + length, ScalarType.Int64, tokens.device);
-        }
-
-        if (seqLens is not null)
-        {
-            Attention.CheckSeqLens(seqLens, tokens.shape[0], length);
-            mask ??= Attention.PrefersMask(tokens.device) ? Attention.BlockCausalMask(seqLens, length, tokens.device) : null;
-        }
-        else if (mask is null && length > 1 && cache is { Length: > 0 } earlier)
-        {
-            // libtorch's causal flag would put the triangle at the first key, not after those that the cache holds.
-            mask = ones([1, 1, length, earlier.Length + length], ScalarType.Bool, tokens.device).tril(earlier.Length);
-        }
-
-        AttentionContext context = new(_rope.Angles(positions, length, tokens.device), mask, seqLens, cache);
+        AttentionContexts contexts = new(tokens, positions, mask, seqLens, cache);
         Tensor h = _tokEmbeddings.forward(tokens);
+        if (Shape.EmbedScale != 1)
+        {
+            h = h * Rounded(Shape.EmbedScale, h.dtype);
+        }
+
         foreach (TransformerLayer layer in _layers)
         {
+            AttentionContext context = contexts.For(layer.Kind);
             Tensor next = ActivationCheckpointing && training
-                ? ActivationCheckpoint.Run(
-                    (x, kept) => layer.forward(x, context with { Angles = kept[0], Mask = kept.Count > 1 ? kept[1] : null }),
-                    h,
-                    mask is null ? [context.Angles] : [context.Angles, mask])
+                ? ActivationCheckpoint.Run((x, kept) => layer.forward(x, context.With(kept)), h, context.Tensors)
                 : layer.forward(h, context);
             h.Dispose(); // autograd keeps what it needs; without it this frees the layer's input at once
             h = next;
         }
 
-        cache?.Advance(length);
+        cache?.Advance(tokens.shape[1]);
         return _norm.forward(h).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Applies the head.</summary>
+    /// <summary>Applies the head, and the cap on logits where the family has one.</summary>
     /// <param name="hidden">[..., D].</param>
     /// <returns>[..., V], fp32.</returns>
     public Tensor Unembed(Tensor hidden)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor logits = _output is null ? functional.linear(hidden, _tokEmbeddings.Weight) : _output.forward(hidden);
-        return logits.to(ScalarType.Float32).MoveToOuterDisposeScope();
+        logits = logits.to(ScalarType.Float32);
+        if (Shape.LogitSoftCap is { } cap)
+        {
+            logits = (logits / cap).tanh() * cap;
+        }
+
+        return logits.MoveToOuterDisposeScope();
     }
 
     /// <summary>An empty cache that fits this model.</summary>
     /// <param name="batch">Rows.</param>
     /// <param name="capacity">Most tokens held.</param>
     public KvCache NewCache(long batch, long capacity) =>
-        new(Shape.NumLayers, batch, Shape.NumKvHeads, capacity, Shape.HeadDim, Dtype, Device);
+        new(Shape.NumLayers, batch, Shape.NumKvHeads, capacity, Shape.HeadDim, Dtype, Device)
+        {
+            KeepsRawKeys = _layers.Any(l => l.Kind.Rope?.ChangesUpTo(capacity) == true),
+        };
 
     /// <summary>Parameters by state-dict key, made once: the handles are the module's own.</summary>
     public IReadOnlyDictionary<string, Tensor> NamedParameters() =>
         named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter, StringComparer.Ordinal);
+
+    /// <summary>A factor as the weights' dtype holds it: the models were trained with the rounded one.</summary>
+    private static double Rounded(double factor, ScalarType dtype)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return tensor(factor, ScalarType.Float64).to(dtype).to(ScalarType.Float64).item<double>();
+    }
 }

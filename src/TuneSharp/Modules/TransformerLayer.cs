@@ -2,41 +2,64 @@ using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules;
 
-/// <summary>A pre-norm layer: x + attn(norm(x)), then x + mlp(norm(x)). Keys <c>attn</c>, <c>mlp</c>, <c>sa_norm</c>, <c>mlp_norm</c>.</summary>
-/// <remarks>torchtune counterpart: <c>TransformerSelfAttentionLayer</c> in <c>torchtune/modules/transformer.py</c>.</remarks>
+/// <summary>
+/// A layer: h = x + sa_scale(attn(sa_norm(x))), then h + mlp_scale(mlp(mlp_norm(h))), where each of the four norms may be missing.
+/// Keys <c>attn</c>, <c>mlp</c>, <c>sa_norm</c>, <c>mlp_norm</c>, <c>sa_scale</c>, <c>mlp_scale</c>.
+/// </summary>
+/// <remarks>
+/// Llama norms before (sa_norm, mlp_norm), OLMo 2 after (sa_scale, mlp_scale), Gemma 2 and 3 both. torchtune counterpart:
+/// <c>TransformerSelfAttentionLayer</c> in <c>torchtune/modules/transformer.py</c>.
+/// </remarks>
 public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
 {
     [ComponentName(Name = "attn")]
     private readonly MultiHeadAttention _attn;
 
     [ComponentName(Name = "mlp")]
-    private readonly FeedForward _mlp;
+    private readonly Module<Tensor, Tensor> _mlp;
 
     [ComponentName(Name = "sa_norm")]
-    private readonly RmsNorm _saNorm;
+    private readonly RmsNorm? _saNorm;
 
     [ComponentName(Name = "mlp_norm")]
-    private readonly RmsNorm _mlpNorm;
+    private readonly RmsNorm? _mlpNorm;
+
+    [ComponentName(Name = "sa_scale")]
+    private readonly RmsNorm? _saScale;
+
+    [ComponentName(Name = "mlp_scale")]
+    private readonly RmsNorm? _mlpScale;
 
     /// <summary>Builds a layer.</summary>
+    /// <param name="kind">What its queries see and how they are turned.</param>
     /// <param name="attn">Attention.</param>
-    /// <param name="mlp">Feed-forward block.</param>
+    /// <param name="mlp">Feed-forward block, dense or of experts, [B, T, D] to the same.</param>
     /// <param name="saNorm">Norm before the attention.</param>
     /// <param name="mlpNorm">Norm before the feed-forward block.</param>
-    public TransformerLayer(MultiHeadAttention attn, FeedForward mlp, RmsNorm saNorm, RmsNorm mlpNorm)
+    /// <param name="saScale">Norm after the attention.</param>
+    /// <param name="mlpScale">Norm after the feed-forward block.</param>
+    public TransformerLayer(
+        LayerKind kind, MultiHeadAttention attn, Module<Tensor, Tensor> mlp, RmsNorm? saNorm = null, RmsNorm? mlpNorm = null,
+        RmsNorm? saScale = null, RmsNorm? mlpScale = null)
         : base(nameof(TransformerLayer))
     {
-        (_attn, _mlp, _saNorm, _mlpNorm) = (attn, mlp, saNorm, mlpNorm);
+        (Kind, _attn, _mlp) = (kind, attn, mlp);
+        (_saNorm, _mlpNorm, _saScale, _mlpScale) = (saNorm, mlpNorm, saScale, mlpScale);
         RegisterComponents();
     }
 
+    /// <summary>What its queries see and how they are turned.</summary>
+    public LayerKind Kind { get; }
+
     /// <summary>Applies the layer.</summary>
     /// <param name="x">[B, T, D].</param>
-    /// <param name="context">Positions, mask, cache.</param>
+    /// <param name="context">Positions, mask, cache; of this layer's kind.</param>
     public override Tensor forward(Tensor x, AttentionContext context)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor h = x + _attn.forward(_saNorm.forward(x), context);
-        return (h + _mlp.forward(_mlpNorm.forward(h))).MoveToOuterDisposeScope();
+        Tensor h = x + Normed(_saScale, _attn.forward(Normed(_saNorm, x), context));
+        return (h + Normed(_mlpScale, _mlp.forward(Normed(_mlpNorm, h)))).MoveToOuterDisposeScope();
     }
+
+    private static Tensor Normed(RmsNorm? norm, Tensor x) => norm?.forward(x) ?? x;
 }

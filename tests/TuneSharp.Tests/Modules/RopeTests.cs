@@ -1,7 +1,9 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using FsCheck.Xunit;
 using TorchSharp;
 using TuneSharp.Checkpointing;
+using TuneSharp.Models;
 using TuneSharp.Modules;
 using static TorchSharp.torch;
 
@@ -10,7 +12,11 @@ namespace TuneSharp.Tests.Modules;
 /// <summary>Rotary tables against those of transformers, and the laws of a rotation.</summary>
 public sealed class RopeTests
 {
-    public static TheoryData<string> Cases() => ["default", "linear", "llama3"];
+    public static TheoryData<string> Cases()
+    {
+        using JsonDocument file = JsonDocument.Parse(File.ReadAllText(Repo.Golden("rope/parameters.json")));
+        return [.. file.RootElement.EnumerateObject().Select(p => p.Name)];
+    }
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -19,7 +25,7 @@ public sealed class RopeTests
         using DisposeScope scope = NewDisposeScope();
         using SafetensorsFile golden = new(Repo.Golden("rope/io.safetensors"));
         Rope rope = Make(name, out int positions);
-        Near(golden.Read($"rope.{name}.inv_freq"), tensor(rope.TurnPerToken.ToArray()), 1e-7);
+        Near(golden.Read($"rope.{name}.inv_freq"), tensor(rope.Frequencies(positions)), 1e-7);
 
         Tensor angles_TP2 = rope.Angles(null, positions, CPU).squeeze(1);
         foreach ((string part, int index) in (ReadOnlySpan<(string, int)>)[("cos", 0), ("sin", 1)])
@@ -63,24 +69,26 @@ public sealed class RopeTests
     public void What_cannot_be_turned_is_refused()
     {
         Assert.Contains("odd", Assert.Throws<ArgumentException>(() => new Rope(15, 64, 10_000)).Message);
-        Assert.Contains("yarn", Assert.Throws<ArgumentException>(() => new Rope(16, 64, 10_000, new RopeScaling("yarn", 4))).Message);
+        Assert.Contains("su is not", Assert.Throws<ArgumentException>(() => new Rope(16, 64, 10_000, new RopeScaling("su", 4))).Message);
+        RopeScaling short1 = new("longrope") { ShortFactors = [1], LongFactors = [1, 2, 3, 4, 5, 6, 7, 8] };
+        Assert.Contains("1 short and 8 long", Assert.Throws<ArgumentException>(() => new Rope(16, 64, 10_000, short1)).Message);
     }
 
     private static Tensor Turned(Rope rope, Tensor x, long position) => Rope.Apply(x, rope.Angles(tensor([position]), 1, CPU));
 
     private static Rope Make(string name, out int positions)
     {
-        using JsonDocument file = JsonDocument.Parse(File.ReadAllText(Repo.Golden("rope/parameters.json")));
-        JsonElement p = file.RootElement.GetProperty(name);
-        double Number(string key, double other) => p.TryGetProperty(key, out JsonElement value) ? value.GetDouble() : other;
-        positions = p.GetProperty("positions").GetInt32();
-        return new Rope(
-            p.GetProperty("head_dim").GetInt64(), p.GetProperty("max_position_embeddings").GetInt64(), Number("rope_theta", 0),
-            name == "default"
-                ? null
-                : new RopeScaling(
-                    name, Number("factor", 1), Number("low_freq_factor", 1), Number("high_freq_factor", 4),
-                    (long)Number("original_max_position_embeddings", 0)));
+        JsonObject p = (JsonObject)JsonNode.Parse(File.ReadAllText(Repo.Golden("rope/parameters.json")))![name]!;
+        positions = (int)p["positions"]!;
+        HfConfig config = new(new JsonObject
+        {
+            ["max_position_embeddings"] = p["max_position_embeddings"]!.DeepClone(),
+            ["rope_parameters"] = new JsonObject(p.Where(
+                k => k.Key is not ("head_dim" or "max_position_embeddings" or "positions" or "attention_factor_used"))
+                .Select(k => KeyValuePair.Create(k.Key, k.Value?.DeepClone()))),
+        });
+        RopeSettings rope = config.Rope();
+        return new Rope((long)p["head_dim"]!, (long)p["max_position_embeddings"]!, rope.Theta, HfDecoder.Scaling(config, rope));
     }
 
     private static void Near(Tensor expected, Tensor actual, double tolerance)

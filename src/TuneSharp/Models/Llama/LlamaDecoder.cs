@@ -15,23 +15,23 @@ internal static class LlamaDecoder
         shape.Checked();
         TorchBackend.EnsureLoaded();
         LinearFactory linear = new(lora);
-        Rope rope = new(shape.HeadDim, shape.MaxSeqLen, shape.RopeBase, shape.RopeScaling);
+        IReadOnlyList<LayerKind> kinds = shape.Kinds();
         return new TransformerDecoder(
             shape,
             LlamaWeights.Map(shape),
             tokEmbeddings: new Embedding(shape.VocabSize, shape.EmbedDim),
-            layers: Enumerable.Range(0, shape.NumLayers).Select(i => Layer(i, shape, linear)),
+            layers: Enumerable.Range(0, shape.NumLayers).Select(i => Layer(i, kinds[i], shape, linear)),
             norm: new RmsNorm(shape.EmbedDim, shape.NormEps),
             output: shape.NumClasses > 0
                 ? linear.Output(shape.EmbedDim, shape.NumClasses, tied: false)
-                : linear.Output(shape.EmbedDim, shape.VocabSize, shape.TieWordEmbeddings),
-            rope)
+                : linear.Output(shape.EmbedDim, shape.VocabSize, shape.TieWordEmbeddings))
         {
             Lora = lora,
         };
     }
 
-    private static TransformerLayer Layer(int i, DecoderConfig s, LinearFactory linear) => new(
+    private static TransformerLayer Layer(int i, LayerKind kind, DecoderConfig s, LinearFactory linear) => new(
+        kind,
         attn: new MultiHeadAttention(
             layer: i,
             headDim: s.HeadDim,
@@ -39,7 +39,7 @@ internal static class LlamaDecoder
             kProj: linear.Attention(LoraModule.KProj, s.EmbedDim, s.NumKvHeads * s.HeadDim, s.AttentionBias),
             vProj: linear.Attention(LoraModule.VProj, s.EmbedDim, s.NumKvHeads * s.HeadDim, s.AttentionBias),
             outputProj: linear.Attention(LoraModule.OutputProj, s.NumHeads * s.HeadDim, s.EmbedDim, s.AttentionBias),
-            dropout: s.AttnDropout),
+            options: s.AttentionOptions()),
         mlp: new FeedForward(
             w1: linear.Mlp(LoraMlpModule.W1, s.EmbedDim, s.HiddenDim, s.MlpBias),
             w2: linear.Mlp(LoraMlpModule.W2, s.HiddenDim, s.EmbedDim, s.MlpBias),
