@@ -1,4 +1,5 @@
 using System.Globalization;
+using TuneSharp.Config;
 using TuneSharp.Tests;
 using TuneSharp.Tests.Config;
 
@@ -62,9 +63,34 @@ public class CommandLineTests
     }
 
     [Fact]
+    public void Ls_marks_configs_that_this_version_cannot_run()
+    {
+        string[] lines = Cli.Run("ls").Out.Split(Environment.NewLine);
+        Assert.Contains("qat_single_device                        llama2/1B_qat_single_device              *", lines);
+        Assert.Contains("                                         llama3_2_vision/11B_lora_single_device   *", lines);
+        Assert.Single(lines, l => l.StartsWith("* not in this version", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("validate", "llama2/7B_qat_full", "error: torchtune's recipe qat_distributed is not available in this version of TuneSharp: ")]
+    [InlineData("run", "llama3_1/8B_full_dpo", "error: torchtune's recipe full_dpo_distributed is not available in this version of TuneSharp: ")]
+    [InlineData("validate", "llama3_2_vision/11B_lora", "configs/llama3_2_vision/11B_lora.yaml:16:16  torchtune.models.llama3_2_vision.lora_llama3_2_vision_11b and ")]
+    [InlineData("run", "llama3_2_vision/11B_generation_v2", "torchtune.models.llama3_2_vision.llama3_2_vision_transform and prompt.user.image are not available in this version of TuneSharp: ")]
+    public void What_is_missing_is_said_in_one_sentence_with_what_to_use_instead(string command, string config, string start)
+    {
+        string recipe = ConfigCatalog.Find(config)!.Recipe!;
+        CliResult result = command == "run" ? Cli.Run("run", recipe, "--config", config) : Cli.Run(command, config);
+        Assert.Equal(2, result.Code);
+        Assert.Contains(start, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.Split("not available in this version of TuneSharp"), t => t.StartsWith(": ", StringComparison.Ordinal));
+        Assert.True(result.Error.Trim().Split('\n').Length <= 2, result.Error); // one mistake: a heading at most, and the sentence
+    }
+
+    [Fact]
     public void Ls_shows_every_config_on_disk()
     {
-        string[] shown = [.. Cli.Run("ls").Out.Split(Environment.NewLine).Skip(1).Where(l => l.Length > 41).Select(l => l[41..].Trim()).Where(c => c != "<>")];
+        string[] shown = [.. Cli.Run("ls").Out.Split(Environment.NewLine).Skip(1).Where(l => l.Length > 41 && l[0] != '*')
+            .Select(l => l.TrimEnd(' ', '*').Split(' ')[^1]).Where(c => c != "<>")];
         string configs = Path.Combine(Repo.Root, "configs");
         string[] onDisk = [.. Directory.GetFiles(configs, "*.yaml", SearchOption.AllDirectories)
             .Select(f => Path.GetRelativePath(configs, f).Replace('\\', '/')[..^5])];

@@ -12,15 +12,24 @@ internal static class LsCommand
         command.SetAction(_ =>
         {
             terminal.Out.WriteLine(Row("RECIPE", "CONFIG"));
-            ILookup<string, string> configs = ConfigCatalog.All.Where(c => c.Recipe is not null).ToLookup(c => c.Recipe!, c => c.Name, StringComparer.Ordinal);
+            ILookup<string, CatalogEntry> configs = ConfigCatalog.All.Where(c => c.Recipe is not null).ToLookup(c => c.Recipe!, StringComparer.Ordinal);
+            bool isAnyMissing = false;
             foreach (string recipe in RecipeRegistry.All.Select(r => r.Name).Union(configs.Select(c => c.Key), StringComparer.Ordinal).Order(StringComparer.Ordinal))
             {
                 string shown = recipe; // torchtune's layout: the recipe stands beside its first config only
-                foreach (string config in configs[recipe].DefaultIfEmpty("<>"))
+                foreach (CatalogEntry? config in configs[recipe].DefaultIfEmpty())
                 {
-                    terminal.Out.WriteLine(Row(shown, config));
+                    bool isMissing = config is { IsRunnable: false };
+                    isAnyMissing |= isMissing;
+                    terminal.Out.WriteLine(Row(shown, config?.Name ?? "<>") + (isMissing ? " *" : ""));
                     shown = "";
                 }
+            }
+
+            if (isAnyMissing)
+            {
+                terminal.Out.WriteLine();
+                terminal.Out.WriteLine("* not in this version; `tune validate CONFIG` says what is missing, and what to use instead.");
             }
 
             return Failure.Ok;

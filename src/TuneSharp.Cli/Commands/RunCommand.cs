@@ -88,6 +88,11 @@ internal static class RunCommand
             return recipe;
         }
 
+        if (TorchtuneGaps.OfRecipe(name) is { } gap)
+        {
+            throw new UsageException(gap.Explain($"torchtune's recipe {name}"));
+        }
+
         string[] names = [.. RecipeRegistry.All.Select(r => r.Name)];
         throw new UsageException(
             name.EndsWith(".cs", StringComparison.Ordinal) ? $"{name}: recipes as C# files come in a later version of TuneSharp. Recipes: {string.Join(", ", names)}."

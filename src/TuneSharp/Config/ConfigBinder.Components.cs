@@ -28,7 +28,7 @@ internal sealed partial class ConfigBinder
 
         if (ComponentRegistry.Find((string)name.Value!) is not { } info)
         {
-            return Fail(name, $"{path}: {ComponentRegistry.Explain((string)name.Value!, result)}");
+            return FailUnknown(name, (string)name.Value!, result, path);
         }
 
         if (!result.IsAssignableFrom(info.Result))
@@ -60,6 +60,17 @@ internal sealed partial class ConfigBinder
         return good && problems.Count == before
             ? Activator.CreateInstance(type, info.Name, plan.Arguments, (Func<object?[], object?>)(runtime => plan.Build(runtime, instance)))
             : Failed;
+    }
+
+    private object FailUnknown(ConfigScalar place, string name, Type result, string path)
+    {
+        if (TorchtuneGaps.OfComponent(name) is not { } gap)
+        {
+            return Fail(place, $"{path}: {ComponentRegistry.Explain(name, result)}");
+        }
+
+        problems.Add(new GapProblem(place.Place.File, place.Place.Line, place.Place.Column, name, gap));
+        return Failed;
     }
 
     /// <summary>A component that is itself a record takes its members, and is finished when it is bound.</summary>

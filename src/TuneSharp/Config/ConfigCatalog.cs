@@ -86,6 +86,9 @@ public static class ConfigCatalog
 /// <param name="Recipe">The recipe it is for; null if its first line names none.</param>
 public sealed record CatalogEntry(string Name, string? Recipe)
 {
+    /// <summary>Whether this version has its recipe and all of its parts; what is missing, <c>tune validate</c> says.</summary>
+    public bool IsRunnable => Recipe is not null && RecipeRegistry.Find(Recipe) is not null && !TorchtuneGaps.AreIn(Open().Text);
+
     /// <summary>Its text.</summary>
     public ConfigSource Open() => new($"configs/{Name}.yaml", ConfigCatalog.ReadResource(Name));
 }

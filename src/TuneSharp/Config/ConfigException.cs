@@ -5,7 +5,7 @@ namespace TuneSharp.Config;
 /// <param name="Line">Line from 1; 0 when there is none.</param>
 /// <param name="Column">Column from 1; 0 when there is none.</param>
 /// <param name="Message">What is wrong, with the values, and the fix.</param>
-public sealed record ConfigProblem(string File, int Line, int Column, string Message)
+public record ConfigProblem(string File, int Line, int Column, string Message)
 {
     /// <inheritdoc/>
     public override string ToString() => Line > 0

@@ -102,7 +102,7 @@ public static class ConfigLoader
     {
         if (problems.Count > 0)
         {
-            throw new ConfigException([.. problems
+            throw new ConfigException([.. TorchtuneGaps.Fold(problems)
                 .Distinct()
                 .OrderBy(p => p.Line == 0)
                 .ThenBy(p => p.File, StringComparer.Ordinal)

@@ -19,6 +19,7 @@ internal static class IgnoredKeys
         ["low_cpu_ram"] = Always,
         ["ac_mode"] = Always,
         ["ac_option"] = Always,
+        ["use_flex"] = Always,
         ["enable_async_checkpointing"] = Always,
         ["log_level"] = Always,
 
@@ -34,6 +35,7 @@ internal static class IgnoredKeys
         ["tensor_parallel_plan"] = Always,
         ["context_parallel_dim"] = Always,
         ["context_parallel_rotate_method"] = Always,
+        ["use_distributed_state_dict"] = Always,
 
         // Off is what they are here.
         ["profiler"] = IsOff,

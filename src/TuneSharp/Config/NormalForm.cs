@@ -11,6 +11,9 @@ internal static class NormalForm
     private const string Train = "train";
     private const string Type = "type";
     private const string Params = "params";
+    private const string PromptKey = "prompt";
+    private const string User = "user";
+    private const string Text = "text";
 
     /// <summary>A key as other trainers spell it, and where torchtune has it.</summary>
     internal static readonly IReadOnlyDictionary<string, string> Renamed = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -51,6 +54,8 @@ internal static class NormalForm
             Component(entry.Node, isPart: true);
         }
 
+        Prompt(root, problems);
+
         foreach (ConfigEntry entry in root.Entries.ToList())
         {
             if (entry is { Key: Train, Node: ConfigMapping section })
@@ -82,6 +87,11 @@ internal static class NormalForm
         if (TopLevel(path[0]) is { } place)
         {
             path = [.. place.Split('.'), .. path[1..]];
+        }
+
+        if (path is [PromptKey, User, Text] && (root[PromptKey] as ConfigMapping)?[User] is not ConfigMapping)
+        {
+            path = path[..^1];
         }
 
         List<string> result = [];
@@ -140,6 +150,26 @@ internal static class NormalForm
         foreach (ConfigEntry inner in mapping.Entries)
         {
             Component(inner.Node, isPart: false);
+        }
+    }
+
+    /// <summary>generate_v2 splits what the user says into <c>text</c> and <c>image</c>; here it is text.</summary>
+    private static void Prompt(ConfigMapping root, List<ConfigProblem> problems)
+    {
+        if (root[PromptKey] is not ConfigMapping prompt || prompt.Find(User) is not { Node: ConfigMapping parts } user)
+        {
+            return;
+        }
+
+        if (parts.Find("image") is { Node: not ConfigScalar { Value: null } } image)
+        {
+            ConfigPlace place = image.KeyPlace;
+            problems.Add(new GapProblem(place.File, place.Line, place.Column, "prompt.user.image", TorchtuneGaps.Pictures));
+        }
+
+        if (parts[Text] is { } text && parts.Keys.All(k => k is Text or "image"))
+        {
+            prompt.Set(User, text, user.KeyPlace);
         }
     }
 

@@ -77,9 +77,26 @@ internal static class TorchtuneNames
             "Float8TrainingQuantizer",
     };
 
-    private static readonly HashSet<string> All =
-        [.. ByPackage.SelectMany(p => p.Value.Split(' ').SelectMany(n => new[] { $"{p.Key}.{n}", n }))];
+    private static readonly Dictionary<string, string> Packages = ByName();
 
     /// <summary>True for a name of torchtune's, written in full or as its last segment.</summary>
-    public static bool Contains(string name) => All.Contains(name);
+    public static bool Contains(string name) => Packages.ContainsKey(name);
+
+    /// <summary>The package of such a name, or null; of a last segment that several have, the first of the list above.</summary>
+    public static string? PackageOf(string name) => Packages.GetValueOrDefault(name);
+
+    private static Dictionary<string, string> ByName()
+    {
+        Dictionary<string, string> packages = new(StringComparer.Ordinal);
+        foreach ((string package, string names) in ByPackage)
+        {
+            foreach (string name in names.Split(' '))
+            {
+                packages[$"{package}.{name}"] = package;
+                packages.TryAdd(name, package);
+            }
+        }
+
+        return packages;
+    }
 }

@@ -66,8 +66,10 @@ public sealed record PromptConfig
 }
 
 /// <summary>Answers one prompt and says how fast it was.</summary>
-/// <remarks>torchtune counterpart: <c>recipes/generate.py</c>.</remarks>
+/// <remarks>torchtune counterparts: <c>recipes/generate.py</c>, and <c>recipes/dev/generate_v2.py</c> for text.</remarks>
 [Recipe("generate")]
+[Recipe("dev/generate_v2")]
+[Recipe("dev/generate_v2_distributed")]
 public static class Generate
 {
     /// <summary>Runs it.</summary>
