@@ -1,20 +1,23 @@
 using System.Text.Json.Nodes;
+using TuneSharp.Kernels;
 
 namespace TuneSharp.Checkpointing;
 
 /// <summary>A checkpoint of one or many files, read as one set of tensors.</summary>
 /// <remarks>
 /// Opens a Hugging Face folder (<c>model.safetensors</c>, its shards and index, or <c>pytorch_model*.bin</c>), or files that are
-/// named one by one. All headers are checked at once; bytes are read when a tensor is. Reading is thread-safe.
+/// named one by one. Weights that bitsandbytes quantised appear as they were, under their own names. All headers are checked at once; bytes are read when a tensor is. Reading is thread-safe.
 /// </remarks>
-public sealed class CheckpointReader : ITensorSource
+public sealed class CheckpointReader : IQuantizedSource
 {
     private static readonly string[] Layouts =
         ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
     private readonly List<ITensorSource> _sources = [];
     private readonly Dictionary<string, ITensorSource> _owner = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, TensorInfo> _tensors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorInfo> _stored = new(StringComparer.Ordinal);
+    private readonly IReadOnlyDictionary<string, TensorInfo> _tensors;
+    private readonly IReadOnlyDictionary<string, TensorInfo> _quantized;
 
     private CheckpointReader(IEnumerable<string> files)
     {
@@ -33,9 +36,14 @@ public sealed class CheckpointReader : ITensorSource
                             + "The shards do not belong together; download the checkpoint again.");
                     }
 
-                    _tensors[name] = info;
+                    _stored[name] = info;
                 }
             }
+
+            BnbWeights found = BnbLayout.Find(_stored, Stored);
+            _quantized = found.Weights;
+            _tensors = found.Weights.Count == 0 ? _stored : _stored.Where(t => !found.Parts.Contains(t.Key))
+                .ToDictionary(t => t.Key, t => found.Weights.GetValueOrDefault(t.Key) ?? t.Value, StringComparer.Ordinal);
         }
         catch
         {
@@ -84,7 +92,22 @@ public sealed class CheckpointReader : ITensorSource
     public string FileOf(string name) => Owner(name).FileOf(name);
 
     /// <inheritdoc/>
-    public Tensor Read(string name) => Owner(name).Read(name);
+    public bool IsQuantized => _quantized.Count > 0;
+
+    /// <inheritdoc/>
+    public Tensor Read(string name)
+    {
+        if (!_quantized.ContainsKey(name))
+        {
+            return Stored(name);
+        }
+
+        using QuantizedTensor weight = BnbLayout.Read(name, _stored, Stored);
+        return weight.Dequantize();
+    }
+
+    /// <inheritdoc/>
+    public QuantizedTensor? ReadQuantized(string name) => _quantized.ContainsKey(name) ? BnbLayout.Read(name, _stored, Stored) : null;
 
     /// <summary>Closes all files. Tensors read from them must not be used any more.</summary>
     public void Dispose()
@@ -155,6 +178,8 @@ public sealed class CheckpointReader : ITensorSource
 
         return reader;
     }
+
+    private Tensor Stored(string name) => Owner(name).Read(name);
 
     private ITensorSource Owner(string name) => _owner.TryGetValue(name, out ITensorSource? source)
         ? source

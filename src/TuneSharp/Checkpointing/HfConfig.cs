@@ -229,13 +229,25 @@ public sealed class HfConfig
             {
                 json.Remove(key);
             }
-            else
+            else if (json.ContainsKey(key) || !IsSorted(json))
             {
                 json[key] = value.DeepClone();
+            }
+            else
+            {
+                int before = json.Count(p => string.CompareOrdinal(p.Key, key) < 0);
+                json.Insert(before, key, value.DeepClone());
             }
         }
 
         AtomicFile.WriteText(path, JsonText.Format(json));
+    }
+
+    /// <summary>transformers writes keys by the alphabet; a new one then takes its place among them.</summary>
+    private static bool IsSorted(JsonObject json)
+    {
+        string[] keys = [.. json.Select(p => p.Key)];
+        return keys.AsSpan().SequenceEqual(keys.Order(StringComparer.Ordinal).ToArray());
     }
 
     private CheckpointException Missing(string key, string kind) =>

@@ -1,3 +1,5 @@
+using TuneSharp.Kernels;
+
 namespace TuneSharp.Checkpointing;
 
 /// <summary>What a file says of a tensor before its bytes are read.</summary>
@@ -26,6 +28,17 @@ public interface ITensorSource : IDisposable
     /// <summary>A tensor over the file's own bytes: never written to, and valid until the source is disposed.</summary>
     /// <param name="name">A name in <see cref="Tensors"/>.</param>
     Tensor Read(string name);
+}
+
+/// <summary>A source whose weights may be quantised. <see cref="ITensorSource.Read"/> gives them back as numbers; here they come as they are.</summary>
+public interface IQuantizedSource : ITensorSource
+{
+    /// <summary>Whether any weight is quantised.</summary>
+    bool IsQuantized { get; }
+
+    /// <summary>A quantised weight, in memory of its own; null for a tensor that holds plain numbers.</summary>
+    /// <param name="name">A name in <see cref="ITensorSource.Tensors"/>.</param>
+    QuantizedTensor? ReadQuantized(string name);
 }
 
 /// <summary>A checkpoint cannot be read or written. The message says which file, what is wrong, and how to mend it.</summary>

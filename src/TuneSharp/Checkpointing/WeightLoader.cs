@@ -1,3 +1,5 @@
+using TuneSharp.Kernels;
+
 namespace TuneSharp.Checkpointing;
 
 /// <summary>Copies a checkpoint into a model's parameters, after everything was found to fit.</summary>
@@ -55,18 +57,53 @@ public static class WeightLoader
             throw new CheckpointException(Message(source, parameters, naming, problems));
         }
 
-        Copy(source, parameters, plan);
+        Copy(source, parameters, map, naming, plan);
         return missing;
     }
 
     private static void Copy(
-        ITensorSource source, IReadOnlyDictionary<string, Tensor> parameters, Dictionary<string, (string File, MappedName Mapped)> plan)
+        ITensorSource source, IReadOnlyDictionary<string, Tensor> parameters, WeightMap map, SourceNaming naming,
+        Dictionary<string, (string File, MappedName Mapped)> plan)
     {
         using IDisposable still = no_grad();
         foreach ((string name, (string file, MappedName mapped)) in plan)
         {
             using DisposeScope scope = NewDisposeScope();
-            parameters[name].copy_(mapped.Apply(source.Read(file)));
+            if (parameters[name] is QuantizedParameter quantised)
+            {
+                FillQuantized(quantised, name, source, file, mapped, map, naming);
+            }
+            else
+            {
+                parameters[name].copy_(mapped.Apply(source.Read(file)));
+            }
+        }
+    }
+
+    /// <summary>A quantised weight keeps the row order of Hugging Face's files, whoever named this one.</summary>
+    private static void FillQuantized(
+        QuantizedParameter parameter, string name, ITensorSource source, string file, MappedName mapped, WeightMap map, SourceNaming naming)
+    {
+        IQuantizedSource? quantised = source as IQuantizedSource;
+        if (naming.Naming == Naming.HuggingFace && quantised?.ReadQuantized(file) is { } value)
+        {
+            parameter.Fill(value, mapped.Transform);
+        }
+        else if (quantised?.IsQuantized == true)
+        {
+            parameter.FillPlain(mapped.Apply(source.Read(file))); // left out when the checkpoint was quantised
+        }
+        else if (naming.Naming == Naming.HuggingFace)
+        {
+            parameter.Fill(source.Read(file), mapped.Transform);
+        }
+        else if (map.ToFile(name) is { Transform: not null } hf)
+        {
+            parameter.Fill(hf.Apply(mapped.Apply(source.Read(file))), map.ToModel(hf.Name)?.Transform);
+        }
+        else
+        {
+            parameter.Fill(mapped.Apply(source.Read(file)), null);
         }
     }
 

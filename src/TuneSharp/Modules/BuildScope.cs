@@ -1,4 +1,5 @@
 using TuneSharp.Backend;
+using TuneSharp.Kernels;
 
 namespace TuneSharp.Modules;
 
@@ -18,12 +19,14 @@ public sealed class BuildScope : IDisposable
     /// <param name="device">Device of new parameters; null for the CPU.</param>
     /// <param name="dtype">Element type of new parameters.</param>
     /// <param name="initialise">False when weights are loaded right after: memory is then left as it comes.</param>
-    public BuildScope(Device? device = null, ScalarType dtype = ScalarType.Float32, bool initialise = true)
+    /// <param name="quantization">How frozen linears are held; null for what the scope around says, plain if there is none.</param>
+    public BuildScope(Device? device = null, ScalarType dtype = ScalarType.Float32, bool initialise = true, Quantization? quantization = null)
     {
         TorchBackend.EnsureLoaded(); // often the first thing that a program does
         Device = device ?? CPU;
         Dtype = dtype;
         Initialise = initialise;
+        Quantization = quantization ?? _current?.Quantization;
         _outer = _current;
         _current = this;
     }
@@ -39,6 +42,29 @@ public sealed class BuildScope : IDisposable
 
     /// <summary>Whether new parameters get their initial values.</summary>
     public bool Initialise { get; }
+
+    /// <summary>How the linears of a frozen model are held, or null.</summary>
+    public Quantization? Quantization { get; }
+
+    /// <summary>A new quantised parameter under the current scope; what it is initialised with never exists beyond this call.</summary>
+    /// <param name="initialise">Sets the initial values in place; not called on the meta device or when loading follows.</param>
+    /// <param name="format">How it is held.</param>
+    /// <param name="shape">Extents.</param>
+    internal static QuantizedParameter NewQuantized(Action<Tensor> initialise, Quantization format, params ReadOnlySpan<long> shape)
+    {
+        BuildScope? scope = _current;
+        (Device device, ScalarType dtype) = (scope?.Device ?? CPU, scope?.Dtype ?? ScalarType.Float32);
+        QuantizedParameter parameter = new(shape, dtype, device, format);
+        if (device.type != DeviceType.META && scope?.Initialise != false)
+        {
+            using IDisposable off = no_grad();
+            using Tensor values = empty(shape, dtype, device);
+            initialise(values);
+            parameter.Fill(values, null);
+        }
+
+        return parameter;
+    }
 
     /// <summary>A new parameter under the current scope.</summary>
     /// <param name="initialise">Sets the initial values in place; not called on the meta device or when loading follows.</param>

@@ -1,12 +1,15 @@
+using TuneSharp.Kernels;
 using TuneSharp.Modules.Peft;
 
 namespace TuneSharp.Modules;
 
-/// <summary>Makes each linear of a model plain, LoRA or DoRA: decided once, by where it sits.</summary>
+/// <summary>Makes each linear of a model plain, LoRA or DoRA, its weight held plain or quantised: decided once, by where it sits.</summary>
 /// <param name="lora">The adapters, or null for a plain model.</param>
 public sealed class LinearFactory(LoraConfig? lora)
 {
     private readonly LoraConfig? _lora = lora?.Checked();
+
+    private readonly Quantization? _quantization = lora?.Base ?? BuildScope.Current?.Quantization;
 
     /// <summary>An attention projection.</summary>
     /// <param name="module">Which.</param>
@@ -14,7 +17,7 @@ public sealed class LinearFactory(LoraConfig? lora)
     /// <param name="outDim">Width of the output.</param>
     /// <param name="bias">Whether it has a bias.</param>
     public Linear Attention(LoraModule module, long inDim, long outDim, bool bias = false) =>
-        Make(_lora?.Targets(module) == true, inDim, outDim, bias);
+        Make(_lora?.Targets(module) == true, inDim, outDim, bias, _quantization);
 
     /// <summary>A linear of a feed-forward block.</summary>
     /// <param name="module">Which.</param>
@@ -22,7 +25,7 @@ public sealed class LinearFactory(LoraConfig? lora)
     /// <param name="outDim">Width of the output.</param>
     /// <param name="bias">Whether it has a bias.</param>
     public Linear Mlp(LoraMlpModule module, long inDim, long outDim, bool bias = false) =>
-        Make(_lora?.Targets(module) == true, inDim, outDim, bias);
+        Make(_lora?.Targets(module) == true, inDim, outDim, bias, _quantization);
 
     /// <summary>The head; null when it is tied to the embedding table.</summary>
     /// <param name="embedDim">Width of the hidden states.</param>
@@ -40,11 +43,17 @@ public sealed class LinearFactory(LoraConfig? lora)
                 : null;
         }
 
-        return Make(adapted, embedDim, vocabSize, bias: false);
+        return Make(adapted, embedDim, vocabSize, bias: false, _lora?.QuantizeOutput == true ? _quantization : null);
     }
 
-    private Linear Make(bool adapted, long inDim, long outDim, bool bias) =>
-        !adapted ? new Linear(inDim, outDim, bias)
-        : _lora!.UseDora ? new DoraLinear(inDim, outDim, _lora, bias)
-        : new LoraLinear(inDim, outDim, _lora, bias);
+    /// <summary>The embedding table.</summary>
+    /// <param name="vocabSize">Rows.</param>
+    /// <param name="embedDim">Columns.</param>
+    public Embedding Embedding(long vocabSize, long embedDim) =>
+        new(vocabSize, embedDim, _lora?.QuantizeEmbedding == true ? _quantization : null);
+
+    private Linear Make(bool adapted, long inDim, long outDim, bool bias, Quantization? quantization) =>
+        !adapted ? new Linear(inDim, outDim, bias, quantization)
+        : _lora!.UseDora ? new DoraLinear(inDim, outDim, _lora, bias, quantization)
+        : new LoraLinear(inDim, outDim, _lora, bias, quantization);
 }

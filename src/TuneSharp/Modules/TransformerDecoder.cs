@@ -62,6 +62,9 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <summary>The head's weight, [V, D]: its own, or the embedding table.</summary>
     public Parameter OutputWeight => _output?.Weight ?? _tokEmbeddings.Weight;
 
+    /// <summary>The same as numbers that a product can take: given back if it is held quantised.</summary>
+    public Tensor DenseOutputWeight => OutputWeight is QuantizedParameter quantised ? quantised.Dense() : OutputWeight;
+
     /// <summary>Where the parameters are.</summary>
     public Device Device => _norm.parameters().First().device;
 
@@ -123,7 +126,7 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     public Tensor Unembed(Tensor hidden)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor logits = _output is null ? functional.linear(hidden, _tokEmbeddings.Weight) : _output.forward(hidden);
+        Tensor logits = _output is null ? _tokEmbeddings.Project(hidden) : _output.forward(hidden);
         logits = logits.to(ScalarType.Float32);
         if (Shape.LogitSoftCap is { } cap)
         {

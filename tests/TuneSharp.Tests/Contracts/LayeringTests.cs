@@ -17,7 +17,7 @@ public sealed class LayeringTests
         ["Config"] = [],
         ["Backend"] = ["Native"],
         ["Tokenizers"] = ["Config"],
-        ["Checkpointing"] = ["Config", "Backend"],
+        ["Checkpointing"] = ["Config", "Backend", "Kernels"],
         ["Hub"] = [],
         ["Kernels"] = ["Config", "Backend", "Native"],
         ["Modules"] = ["Config", "Backend", "Checkpointing", "Kernels"],

@@ -62,7 +62,7 @@ public sealed class LinearCrossEntropyLoss : ILoss
         SoftmaxLossOptions options = _options with { SoftCap = model.Shape.LogitSoftCap ?? 0 };
         Tensor sum = model.OutputLayer is Peft.LoraLinear
             ? SumThroughAutograd(model, h_MD, t_M, _numOutputChunks, options)
-            : LinearCrossEntropy.Sum(h_MD, model.OutputWeight, t_M, _numOutputChunks, options);
+            : LinearCrossEntropy.Sum(h_MD, model.DenseOutputWeight, t_M, _numOutputChunks, options);
         return sum.MoveToOuterDisposeScope();
     }
 

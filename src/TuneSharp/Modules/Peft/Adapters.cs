@@ -1,3 +1,4 @@
+using TuneSharp.Kernels;
 using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules.Peft;
@@ -88,7 +89,16 @@ public static class Adapters
         foreach (LoraLinear layer in Layers(model).Where(l => l.AdaptersEnabled))
         {
             using DisposeScope scope = NewDisposeScope();
-            layer.Weight.copy_(layer.MergedWeight());
+            Tensor merged = layer.MergedWeight();
+            if (layer.Weight is QuantizedParameter quantised)
+            {
+                quantised.FillPlain(merged); // quantising the sum again would change what the model computes
+            }
+            else
+            {
+                layer.Weight.copy_(merged);
+            }
+
             layer.AdaptersEnabled = false;
         }
     }

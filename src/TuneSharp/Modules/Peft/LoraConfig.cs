@@ -1,4 +1,5 @@
 using TuneSharp.Config;
+using TuneSharp.Kernels;
 
 namespace TuneSharp.Modules.Peft;
 
@@ -71,9 +72,28 @@ public sealed record LoraConfig
     [ConfigKey("use_rslora")]
     public bool UseRslora { get; init; }
 
-    /// <summary>Hold the base weights in 4 bits (QLoRA). Default: false.</summary>
+    /// <summary>Hold the frozen linears quantised (QLoRA). Default: false.</summary>
     [ConfigKey("quantize_base")]
     public bool QuantizeBase { get; init; }
+
+    /// <summary>How: <c>nf4</c>, <c>fp4</c> or <c>int8</c>. Default: nf4.</summary>
+    [ConfigKey("quant_type")]
+    public QuantType QuantType { get; init; }
+
+    /// <summary>Hold the scales of 4-bit weights in 8 bits too. Default: true.</summary>
+    [ConfigKey("double_quant")]
+    public bool DoubleQuant { get; init; } = true;
+
+    /// <summary>Hold the head quantised as well. Default: false, as in torchtune and bitsandbytes.</summary>
+    [ConfigKey("quantize_output")]
+    public bool QuantizeOutput { get; init; }
+
+    /// <summary>Hold the embedding table quantised as well; a tied head reads it. Default: false.</summary>
+    [ConfigKey("quantize_embedding")]
+    public bool QuantizeEmbedding { get; init; }
+
+    /// <summary>How the frozen linears are held; null for plain numbers.</summary>
+    public Quantization? Base => QuantizeBase ? new Quantization(QuantType, DoubleQuant) : null;
 
     /// <summary>The factor on B·A·x.</summary>
     public double Scale => UseRslora ? Alpha / Math.Sqrt(Rank) : Alpha / Rank;
@@ -100,10 +120,10 @@ public sealed record LoraConfig
             throw new ArgumentException(FormattableString.Invariant($"lora_dropout is {Dropout}; it must lie in [0, 1)."));
         }
 
-        if (QuantizeBase)
+        if (!QuantizeBase && (QuantizeOutput || QuantizeEmbedding))
         {
             throw new ArgumentException(
-                "quantize_base (QLoRA, NF4 weights) is not available in this version. Use the lora_ builder of the same name instead of qlora_.");
+                $"{(QuantizeOutput ? "quantize_output" : "quantize_embedding")} goes with quantize_base: set quantize_base=True, or take a qlora_ builder.");
         }
 
         return AttnModules.Count == 0 && !ApplyToMlp && MlpModules.Count == 0 && !ApplyToOutput

@@ -1,3 +1,4 @@
+using TuneSharp.Kernels;
 using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules.Peft;
@@ -20,11 +21,12 @@ public class LoraLinear : Linear
     /// <param name="outDim">Width of the output.</param>
     /// <param name="lora">Rank, scale, dropout.</param>
     /// <param name="bias">Whether the base has a bias.</param>
-    public LoraLinear(long inDim, long outDim, LoraConfig lora, bool bias = false)
-        : this(inDim, outDim, lora, bias, nameof(LoraLinear)) => RegisterComponents();
+    /// <param name="quantization">How the base's weight is held, or null for plain numbers.</param>
+    public LoraLinear(long inDim, long outDim, LoraConfig lora, bool bias = false, Quantization? quantization = null)
+        : this(inDim, outDim, lora, bias, quantization, nameof(LoraLinear)) => RegisterComponents();
 
-    private protected LoraLinear(long inDim, long outDim, LoraConfig lora, bool bias, string name)
-        : base(inDim, outDim, bias, name)
+    private protected LoraLinear(long inDim, long outDim, LoraConfig lora, bool bias, Quantization? quantization, string name)
+        : base(inDim, outDim, bias, quantization, name)
     {
         (Scale, Dropout) = (lora.Scale, lora.Dropout);
         double bound = Math.Sqrt(1.0 / inDim); // Kaiming-uniform with a = √5: √(6 / ((1 + 5)·in))
@@ -83,7 +85,7 @@ public class LoraLinear : Linear
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor update = mm(LoraB.to(ScalarType.Float32), LoraA.to(ScalarType.Float32)) * Scale;
-        return (Weight.to(ScalarType.Float32) + update).MoveToOuterDisposeScope();
+        return update.add_(DenseWeight(ScalarType.Float32)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Holds one of the two factors under the key <c>weight</c>. Initialised even when a checkpoint is loaded.</summary>
@@ -120,12 +122,13 @@ public sealed class DoraLinear : LoraLinear
     /// <param name="outDim">Width of the output.</param>
     /// <param name="lora">Rank, scale, dropout.</param>
     /// <param name="bias">Whether the base has a bias.</param>
-    public DoraLinear(long inDim, long outDim, LoraConfig lora, bool bias = false)
-        : base(inDim, outDim, lora, bias, nameof(DoraLinear))
+    /// <param name="quantization">How the base's weight is held, or null for plain numbers.</param>
+    public DoraLinear(long inDim, long outDim, LoraConfig lora, bool bias = false, Quantization? quantization = null)
+        : base(inDim, outDim, lora, bias, quantization, nameof(DoraLinear))
     {
         _magnitude = BuildScope.NewParameter(m => m.fill_(1), always: true, outDim);
         RegisterComponents();
-        if (_magnitude.device_type != DeviceType.META)
+        if (_magnitude.device_type != DeviceType.META && Weight is not QuantizedParameter { IsEmpty: true })
         {
             InitialiseMagnitude();
         }
@@ -155,7 +158,7 @@ public sealed class DoraLinear : LoraLinear
 
         using DisposeScope scope = NewDisposeScope();
         Tensor turn = (Magnitude / RowNorms().to(Magnitude.dtype)).unsqueeze(0);
-        Tensor y = turn * functional.linear(x, Weight).add_(Update(x));
+        Tensor y = turn * Product(x).add_(Update(x));
         return (Bias is null ? y : y + Bias).MoveToOuterDisposeScope();
     }
 
