@@ -66,7 +66,7 @@ internal static class EstimateCommand
         recipeName ??= ConfigCatalog.RecipeOf(source.Text)
             ?? throw new UsageException($"{name} does not say which recipe it is for. Give it with --recipe, as in --recipe lora_finetune_single_device.");
         RecipeInfo recipe = RunCommand.FindRecipe(recipeName);
-        return ConfigLoader.Load(source, recipe.ConfigType, overrides, recipe.Name).Value as FinetuneConfig
+        return ConfigLoader.Load(source, recipe, overrides).Value as FinetuneConfig
             ?? throw new UsageException($"{recipeName} does not train; estimates are for fine-tuning recipes.");
     }
 }

@@ -28,7 +28,7 @@ internal static class ValidateCommand
         RecipeInfo? recipe = recipeName is null ? null : RunCommand.FindRecipe(recipeName);
         IReadOnlyList<string> warnings = recipe is null
             ? ConfigLoader.CheckComponents(source, overrides)
-            : ConfigLoader.Load(source, recipe.ConfigType, overrides, recipe.Name).Warnings;
+            : ConfigLoader.Load(source, recipe, overrides).Warnings;
         foreach (string warning in warnings)
         {
             terminal.Warn(warning);

@@ -106,6 +106,10 @@ public sealed class CheckpointReader : IQuantizedSource
         return weight.Dequantize();
     }
 
+    /// <summary>Whether a tensor holds plain numbers in the file.</summary>
+    /// <param name="name">Its name.</param>
+    public bool ReadsAsStored(string name) => !_quantized.ContainsKey(name);
+
     /// <inheritdoc/>
     public QuantizedTensor? ReadQuantized(string name) => _quantized.ContainsKey(name) ? BnbLayout.Read(name, _stored, Stored) : null;
 

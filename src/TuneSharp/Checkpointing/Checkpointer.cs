@@ -160,11 +160,12 @@ public abstract class Checkpointer
             CompanionFiles.Copy(CheckpointDir, folder);
         }
 
-        if (request.Weights.Infos.Count > 0)
+        if (request.Weights.Infos.Count > 0 || request.QuantizedWeights is not null)
         {
-            LazyTensors named = request.Weights.In(SourceNaming.For(SavedNaming, request.Map));
+            LazyTensors named = request.QuantizedWeights ?? request.Weights.In(SourceNaming.For(SavedNaming, request.Map));
             ShardedWriter.Write(folder, named.Infos, named.Read);
             WriteDtype(folder, named.Infos);
+            BnbConfig.Write(folder, request.Quantization);
         }
 
         if (request.Adapter is { } adapter)

@@ -1,3 +1,5 @@
+using TuneSharp.Kernels;
+
 namespace TuneSharp.Checkpointing;
 
 /// <summary>Merges an adapter into its base model, tensor by tensor, and writes a model folder that other tools load.</summary>
@@ -18,10 +20,11 @@ public static class Exporter
     /// <param name="baseDir">The base model's folder: config, tokenizer and generation config are copied from it; null for none.</param>
     /// <param name="dtype">Element type of all floating-point weights; null to keep each one's own.</param>
     /// <param name="shardBytes">Largest shard, in bytes.</param>
+    /// <param name="quantization">How the linears are quantised while they are written; null for plain numbers.</param>
     /// <exception cref="CheckpointException">Adapter and base do not fit, or the disk refuses. Nothing is left at <paramref name="outDir"/>.</exception>
     public static void Export(
         ITensorSource baseWeights, WeightMap map, PeftAdapter? adapter, ITensorSource? adapterTensors, string outDir,
-        string? baseDir = null, ScalarType? dtype = null, long shardBytes = ShardedWriter.DefaultShardBytes)
+        string? baseDir = null, ScalarType? dtype = null, long shardBytes = ShardedWriter.DefaultShardBytes, Quantization? quantization = null)
     {
         if (Directory.Exists(outDir) && Directory.EnumerateFileSystemEntries(outDir).Any())
         {
@@ -48,13 +51,20 @@ public static class Exporter
                 CompanionFiles.Copy(baseDir, folder);
             }
 
-            ShardedWriter.Write(
-                folder, infos,
-                name => plan.TryGetValue(name, out Update? u) ? Merge(weights, updates!, u).to_type(written[name].Dtype) : weights.Read(name).to_type(written[name].Dtype),
-                shardBytes);
+            LazyTensors tensors = new(
+                infos,
+                name => plan.TryGetValue(name, out Update? u) ? Merge(weights, updates!, u).to_type(written[name].Dtype) : weights.Read(name).to_type(written[name].Dtype));
+            tensors = quantization is null ? tensors : BnbWriter.Quantize(tensors, info => IsQuantizable(info, map), quantization);
+            ShardedWriter.Write(folder, tensors.Infos, tensors.Read, shardBytes);
             Checkpointer.WriteDtype(folder, infos, untie);
+            BnbConfig.Write(folder, quantization);
         });
     }
+
+    /// <summary>bitsandbytes quantises the linears of the layers and leaves embeddings, norms and the head.</summary>
+    private static bool IsQuantizable(TensorInfo info, WeightMap map) =>
+        info.Shape.Length == 2 && IsFloat(info.Dtype) && info.Name.EndsWith(".weight", StringComparison.Ordinal)
+        && map.ToModel(info.Name)?.Name.StartsWith("layers.", StringComparison.Ordinal) == true;
 
     /// <summary>One merged weight.</summary>
     private sealed record Update(TensorInfo Weight, string A, string B, string? Magnitude, double Scale);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using TuneSharp.Kernels;
 
 namespace TuneSharp.Checkpointing;
 
@@ -110,6 +111,12 @@ public sealed record SaveRequest
 {
     /// <summary>Whole or merged weights by our names, made while they are written; none when only the adapter is saved.</summary>
     public LazyTensors Weights { get; init; } = LazyTensors.None;
+
+    /// <summary>Whole weights by their names in Hugging Face's files, quantised ones in parts; used instead of <see cref="Weights"/>.</summary>
+    public LazyTensors? QuantizedWeights { get; init; }
+
+    /// <summary>How <see cref="QuantizedWeights"/> are quantised.</summary>
+    public Quantization? Quantization { get; init; }
 
     /// <summary>The family's table.</summary>
     public required WeightMap Map { get; init; }

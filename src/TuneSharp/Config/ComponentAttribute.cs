@@ -22,4 +22,7 @@ public sealed class RecipeAttribute(string name) : Attribute
 {
     /// <summary>The recipe's name.</summary>
     public string Name { get; } = name;
+
+    /// <summary>Overrides that belong to this name, as on the command line: one class may be several recipes. The user's own come after.</summary>
+    public string[] Sets { get; init; } = [];
 }

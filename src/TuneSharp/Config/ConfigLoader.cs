@@ -21,7 +21,15 @@ public static class ConfigLoader
     /// <param name="overrides">Words as on the command line.</param>
     /// <exception cref="ConfigException">The config has mistakes.</exception>
     public static LoadedConfig Load(string nameOrPath, RecipeInfo recipe, IReadOnlyList<string> overrides) =>
-        Load(ConfigCatalog.Open(nameOrPath), recipe.ConfigType, overrides, recipe.Name);
+        Load(ConfigCatalog.Open(nameOrPath), recipe, overrides);
+
+    /// <summary>Loads a config for a recipe from its text.</summary>
+    /// <param name="source">The text and its name.</param>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="overrides">Words as on the command line.</param>
+    /// <exception cref="ConfigException">The config has mistakes.</exception>
+    public static LoadedConfig Load(ConfigSource source, RecipeInfo recipe, IReadOnlyList<string> overrides) =>
+        Load(source, recipe.ConfigType, [.. recipe.Sets, .. overrides], recipe.Name);
 
     /// <summary>Loads a config from its text.</summary>
     /// <param name="source">The text and its name.</param>

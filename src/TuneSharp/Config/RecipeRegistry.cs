@@ -56,7 +56,7 @@ public static class RecipeRegistry
         {
             foreach (RecipeAttribute recipe in type.GetCustomAttributes<RecipeAttribute>(inherit: false))
             {
-                if (!ByName.TryAdd(recipe.Name, RecipeInfo.Of(recipe.Name, type)))
+                if (!ByName.TryAdd(recipe.Name, RecipeInfo.Of(recipe, type)))
                 {
                     throw new ArgumentException($"Two recipes are called {recipe.Name}: {ByName[recipe.Name].Type} and {type}.");
                 }
@@ -71,11 +71,14 @@ public sealed class RecipeInfo
     private readonly MethodInfo _run;
     private readonly MethodInfo? _dryRun;
 
-    private RecipeInfo(string name, Type type, MethodInfo run, MethodInfo? dryRun) =>
-        (Name, Type, _run, _dryRun) = (name, type, run, dryRun);
+    private RecipeInfo(RecipeAttribute recipe, Type type, MethodInfo run, MethodInfo? dryRun) =>
+        (Name, Sets, Type, _run, _dryRun) = (recipe.Name, recipe.Sets, type, run, dryRun);
 
     /// <summary>Its name for <c>tune run</c>.</summary>
     public string Name { get; }
+
+    /// <summary>Overrides that its name stands for; the user's own come after.</summary>
+    public IReadOnlyList<string> Sets { get; }
 
     /// <summary>Its class.</summary>
     public Type Type { get; }
@@ -105,12 +108,12 @@ public sealed class RecipeInfo
         }
     }
 
-    internal static RecipeInfo Of(string name, Type type)
+    internal static RecipeInfo Of(RecipeAttribute recipe, Type type)
     {
         MethodInfo? run = type.GetMethod("Run", BindingFlags.Static | BindingFlags.Public);
         return run?.GetParameters() is [{ ParameterType: var config }, ..] && ConfigTypes.IsRecord(config)
-            ? new RecipeInfo(name, type, run, type.GetMethod("DryRun", BindingFlags.Static | BindingFlags.Public))
-            : throw new ArgumentException($"{type} is the recipe {name}, so it needs `public static void Run(TConfig config, …)` with a record first.");
+            ? new RecipeInfo(recipe, type, run, type.GetMethod("DryRun", BindingFlags.Static | BindingFlags.Public))
+            : throw new ArgumentException($"{type} is the recipe {recipe.Name}, so it needs `public static void Run(TConfig config, …)` with a record first.");
     }
 
     private void Call(MethodInfo method, object config, IReadOnlyList<object> services)

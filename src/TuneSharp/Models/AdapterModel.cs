@@ -1,4 +1,5 @@
 using TuneSharp.Checkpointing;
+using TuneSharp.Kernels;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Peft;
 
@@ -106,7 +107,7 @@ public static class AdapterModel
         Dictionary<string, Tensor> tensors = Adapters.GetAdapterParams(model).ToDictionary(p => p.Key, p => (Tensor)p.Value, StringComparer.Ordinal);
         if (model.OutputLayer is LoraLinear head)
         {
-            tensors.Add("output.weight", head.Weight);
+            tensors.Add("output.weight", head.DenseWeight());
         }
 
         return LazyTensors.Of(tensors);
@@ -126,10 +127,47 @@ public static class AdapterModel
                 using IDisposable off = no_grad();
                 string module = name[..name.LastIndexOf('.')];
                 bool adapted = name.EndsWith(".weight", StringComparison.Ordinal) && layers.ContainsKey(module);
-                return adapted ? layers[module].MergedWeight() : weights[name];
+                return adapted ? layers[module].MergedWeight() : weights[name] is QuantizedParameter quantised ? quantised.Dense() : weights[name];
             },
         };
     }
+
+    /// <summary>How a model's frozen weights are held; null when they are plain.</summary>
+    /// <param name="model">Any decoder.</param>
+    public static Quantization? Quantization(TransformerDecoder model) =>
+        model.parameters().OfType<QuantizedParameter>().FirstOrDefault(p => p.Value is not null)?.Format;
+
+    /// <summary>A model's base weights as they are held, by their names in Hugging Face's files: what a quantised folder holds.</summary>
+    /// <param name="model">Any decoder with quantised weights.</param>
+    public static LazyTensors QuantizedWeights(TransformerDecoder model)
+    {
+        List<TensorInfo> infos = [];
+        Dictionary<string, Func<string, Tensor>> read = new(StringComparer.Ordinal);
+        foreach ((string name, Tensor parameter) in model.NamedParameters().Where(p => !Adapters.IsAdapterName(p.Key)))
+        {
+            MappedName mapped = model.Weights.ToFile(name) ?? throw new CheckpointException($"{name} has no name in Hugging Face's files, so it cannot be saved there.");
+            LazyTensors parts = (parameter as QuantizedParameter)?.Value is { } value
+                ? QuantizedParts((QuantizedParameter)parameter, value, mapped)
+                : new LazyTensors(
+                    [new TensorInfo(mapped.Name, parameter.shape, parameter.dtype)],
+                    _ => mapped.Apply(parameter is QuantizedParameter plain ? plain.Dense() : parameter));
+            infos.AddRange(parts.Infos);
+            foreach (TensorInfo info in parts.Infos)
+            {
+                read[info.Name] = parts.Read;
+            }
+        }
+
+        return new LazyTensors(infos, name => read[name](name));
+    }
+
+    /// <summary>Codes go out as they came in; only a weight that was made here, in the model's row order, is quantised once more.</summary>
+    private static LazyTensors QuantizedParts(QuantizedParameter parameter, QuantizedTensor value, MappedName mapped) =>
+        mapped.Transform is null || parameter.IsReordered
+            ? BnbWriter.Parts(mapped.Name, value)
+            : BnbWriter.Quantize(
+                new LazyTensors([new TensorInfo(mapped.Name, parameter.shape, parameter.dtype)], _ => mapped.Apply(parameter.Dense())),
+                _ => true, parameter.Format);
 
     /// <summary>The linears that adapters can sit on: last part of our name, and of theirs.</summary>
     private static IEnumerable<(string Ours, string Theirs)> Targets(WeightMap map) =>

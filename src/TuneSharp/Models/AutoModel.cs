@@ -1,5 +1,6 @@
 using TuneSharp.Checkpointing;
 using TuneSharp.Config;
+using TuneSharp.Kernels;
 using TuneSharp.Models.Llama;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Peft;
@@ -34,8 +35,7 @@ public static class AutoModel
     [Component("auto")]
     public static TransformerDecoder Auto(Checkpointer? checkpointer, string? path = null, LoraConfig? lora = null) =>
         Build(
-            HfConfig.Read(path ?? checkpointer?.CheckpointDir ?? throw new ConfigException("model auto needs path: a folder with config.json.")),
-            lora);
+            HfConfig.Read(path ?? checkpointer?.CheckpointDir ?? throw new ConfigException("model auto needs path: a folder with config.json.")), lora);
 
     /// <summary>Loads a checkpoint folder: the model and its weights, in their own dtype unless a <see cref="BuildScope"/> says another.</summary>
     /// <param name="folder">A Hugging Face folder.</param>
@@ -44,13 +44,17 @@ public static class AutoModel
     public static TransformerDecoder Load(string folder, LoraConfig? lora = null)
     {
         HfConfig config = HfConfig.Read(folder);
-        return ModelLoader.Build(Shape(config), lora, Family(config).Build, folder);
+        return ModelLoader.Build(Shape(config), Frozen(config, lora), Family(config).Build, folder, BnbConfig.Of(config));
     }
 
     /// <summary>Builds the model that a <c>config.json</c> describes, without weights.</summary>
     /// <param name="config">The file.</param>
     /// <param name="lora">Adapters, or null.</param>
-    public static TransformerDecoder Build(HfConfig config, LoraConfig? lora = null) => Family(config).Build(Shape(config), lora);
+    public static TransformerDecoder Build(HfConfig config, LoraConfig? lora = null) => Family(config).Build(Shape(config), Frozen(config, lora));
+
+    /// <summary>Adapters on a quantised checkpoint leave its base as it is.</summary>
+    private static LoraConfig? Frozen(HfConfig config, LoraConfig? lora) => lora is { QuantizeBase: false } && BnbConfig.Of(config) is { } format
+        ? lora with { QuantizeBase = true, QuantType = format.Type, DoubleQuant = format.DoubleQuant } : lora;
 
     /// <summary>The weight names of the family that a <c>config.json</c> describes.</summary>
     /// <param name="config">The file.</param>

@@ -117,15 +117,8 @@ internal static class HfDecoder
         }
     }
 
-    /// <summary>Refuses weights that are stored in fewer bits.</summary>
-    public static void RefuseQuantised(HfConfig c)
-    {
-        if (c.Has("quantization_config"))
-        {
-            throw new CheckpointException(
-                $"{c.File}: the weights are quantised (quantization_config), which this version does not read. Use the unquantised checkpoint.");
-        }
-    }
+    /// <summary>Refuses weights that are stored in fewer bits, except bitsandbytes'.</summary>
+    public static void RefuseQuantised(HfConfig c) => BnbConfig.Check(c);
 
     private static IReadOnlyList<double> Factors(HfConfig c, RopeSettings rope, string key) =>
         rope.Settings.GetValueOrDefault(key) is JsonArray list && list.All(n => n is JsonValue v && v.TryGetValue(out double _))

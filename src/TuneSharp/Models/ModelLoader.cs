@@ -1,5 +1,6 @@
 using TuneSharp.Backend;
 using TuneSharp.Checkpointing;
+using TuneSharp.Kernels;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Peft;
 
@@ -10,7 +11,8 @@ internal static class ModelLoader
 {
     /// <summary>Builds a shape under the current <see cref="BuildScope"/>; with weights and no scope, in the checkpoint's own dtype.</summary>
     public static TransformerDecoder Build(
-        DecoderConfig shape, LoraConfig? lora, Func<DecoderConfig, LoraConfig?, TransformerDecoder> build, string? weights)
+        DecoderConfig shape, LoraConfig? lora, Func<DecoderConfig, LoraConfig?, TransformerDecoder> build, string? weights,
+        Quantization? quantization = null)
     {
         TorchBackend.EnsureLoaded();
         if (weights is null)
@@ -19,8 +21,8 @@ internal static class ModelLoader
         }
 
         using CheckpointReader source = CheckpointReader.Open(weights);
-        ScalarType dtype = BuildScope.Current?.Dtype ?? source.Tensors.Values.First().Dtype;
-        using BuildScope scope = new(BuildScope.Current?.Device, dtype, initialise: false);
+        ScalarType dtype = BuildScope.Current?.Dtype ?? source.Tensors.Values.First(t => source.ReadsAsStored(t.Name)).Dtype;
+        using BuildScope scope = new(BuildScope.Current?.Device, dtype, initialise: false, quantization);
         TransformerDecoder model = build(shape, lora);
         Fill(model, source);
         model.SourceDirectory = weights;

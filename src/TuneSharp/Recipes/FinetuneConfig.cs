@@ -144,6 +144,12 @@ public sealed record LoraFinetuneConfig : FinetuneConfig
 {
     /// <summary>Save adapters alone, without merged weights. Default: false, as in torchtune.</summary>
     public bool SaveAdapterWeightsOnly { get; init; }
+
+    /// <summary>
+    /// Save the base as it is held, quantised, beside the adapters, instead of merged weights: a folder that loads by itself.
+    /// Only with a quantised base. Default: false.
+    /// </summary>
+    public bool SaveQuantizedBase { get; init; }
 }
 
 /// <summary>Keys of <c>full_finetune_single_device</c>.</summary>

@@ -111,7 +111,7 @@ public static class Generate
 
         // ---- 5. How fast ----
         double perSecond = answer.Length / seconds;
-        double bytes = model.parameters().Sum(p => p.numel() * p.element_size());
+        double bytes = model.parameters().Sum(p => p is Kernels.QuantizedParameter quantised ? quantised.Bytes : p.numel() * p.element_size());
         console.Line(FormattableString.Invariant($"Time for inference: {seconds:0.00} sec total, {perSecond:0.00} tokens/sec"));
         console.Line(FormattableString.Invariant($"Bandwidth achieved: {bytes * perSecond / 1e9:0.00} GB/s"));
         console.Line(FormattableString.Invariant($"Memory used: {new MemoryUse(device).PeakGiB() ?? 0:0.00} GB"));

@@ -14,6 +14,9 @@ namespace TuneSharp.Recipes;
 /// <remarks>torchtune counterpart: <c>recipes/lora_finetune_single_device.py</c>. Under its distributed name it runs as a group of one process.</remarks>
 [Recipe("lora_finetune_single_device")]
 [Recipe("lora_finetune_distributed")]
+[Recipe("qlora_finetune", Sets = ["model.quantize_base=True"])]
+[Recipe("qlora_finetune_single_device", Sets = ["model.quantize_base=True"])]
+[Recipe("qlora_finetune_distributed", Sets = ["model.quantize_base=True"])]
 public static class LoraFinetune
 {
     /// <summary>Runs it.</summary>

@@ -148,14 +148,29 @@ public sealed class LoraFinetuneTrainer
         return [.. chosen.Select(a => new NamedParameter(a.Key, a.Value))];
     }
 
-    /// <summary>Saves the adapters as a folder that Hugging Face PEFT loads.</summary>
+    /// <summary>Saves the adapters as a folder that Hugging Face PEFT loads; over a quantised base, the base goes in beside them, in bitsandbytes' layout.</summary>
     /// <param name="path">The folder; null for <c>adapter</c> in the output folder.</param>
     /// <returns>The folder.</returns>
     public string SaveModel(string? path = null)
     {
         string folder = path ?? Path.Combine(_outputDir, "adapter");
         PeftAdapter adapter = AdapterModel.ToPeft(_model, _model.SourceDirectory);
-        AtomicFolder.Write(folder, temporary => adapter.Write(temporary, AdapterModel.Tensors(_model), _model.Weights));
+        AtomicFolder.Write(folder, temporary =>
+        {
+            if (AdapterModel.Quantization(_model) is { } format)
+            {
+                if (_model.SourceDirectory is { } source)
+                {
+                    CompanionFiles.Copy(source, temporary);
+                }
+
+                LazyTensors weights = AdapterModel.QuantizedWeights(_model);
+                ShardedWriter.Write(temporary, weights.Infos, weights.Read);
+                BnbConfig.Write(temporary, format);
+            }
+
+            adapter.Write(temporary, AdapterModel.Tensors(_model), _model.Weights);
+        });
         return folder;
     }
 }

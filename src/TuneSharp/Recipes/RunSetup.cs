@@ -80,12 +80,15 @@ internal static class RunSetup
         FinetuneConfig cfg, Checkpointer checkpointer, TransformerDecoder model, Optimizer optimizer, long step, long stepsPerEpoch, int seed)
     {
         bool adaptersOnly = cfg is LoraFinetuneConfig { SaveAdapterWeightsOnly: true };
+        Kernels.Quantization? held = cfg is LoraFinetuneConfig { SaveQuantizedBase: true } ? AdapterModel.Quantization(model) : null;
         (long epoch, long inEpoch) = Math.DivRem(step, stepsPerEpoch);
         using DisposeScope scope = NewDisposeScope();
         return checkpointer.Save(new SaveRequest
         {
             Map = model.Weights,
-            Weights = adaptersOnly ? LazyTensors.None : AdapterModel.MergedWeights(model),
+            Weights = adaptersOnly || held is not null ? LazyTensors.None : AdapterModel.MergedWeights(model),
+            QuantizedWeights = held is null ? null : AdapterModel.QuantizedWeights(model),
+            Quantization = held,
             Adapter = model.Lora is null ? null : AdapterModel.ToPeft(model, checkpointer.BaseModelName),
             AdapterTensors = model.Lora is null ? LazyTensors.None : AdapterModel.Tensors(model),
             State = new TrainingState(new JsonObject { ["seed"] = seed, ["step"] = step, ["steps_per_epoch"] = stepsPerEpoch }, optimizer.StateTensors()),

@@ -84,8 +84,8 @@ public class BadInputTests
         1, _ => { }, ["optimizer.lr=1e30", "~lr_scheduler"], _ => ["Step 2", "NaN", "optimizer.lr"]);
 
     [Fact]
-    public void Quantised_builders_of_a_later_version() => After_a_good_run(
-        1, _ => { }, ["model._component_=torchtune.models.llama3_2.qlora_llama3_2_1b"], _ => ["QLoRA", "lora_"]);
+    public void A_quantised_head_over_a_plain_base() => After_a_good_run(
+        1, _ => { }, ["model.quantize_output=True"], _ => ["quantize_output", "quantize_base=True"]);
 
     [Fact]
     public void A_device_that_is_not_there()

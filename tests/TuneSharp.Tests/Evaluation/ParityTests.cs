@@ -46,6 +46,19 @@ public sealed class ParityTests
         AllPass(Parity.Compare(
             Repo.Golden(folder + "/base"), Repo.Golden(folder + "/io.safetensors"), Repo.Golden(folder + "/adapter")));
 
+    /// <summary>Every folder below one with a reference that holds a quantised model.</summary>
+    public static TheoryData<string> QuantisedFolders() =>
+    [
+        .. Directory.EnumerateFiles(Repo.Golden(""), "config.json", SearchOption.AllDirectories)
+            .Where(f => File.ReadAllText(f).Contains("quantization_config", StringComparison.Ordinal))
+            .Select(f => Path.GetRelativePath(Repo.Golden(""), Path.GetDirectoryName(f)!)).Order(StringComparer.Ordinal),
+    ];
+
+    [Theory]
+    [MemberData(nameof(QuantisedFolders))]
+    public void A_quantised_model_computes_what_bitsandbytes_computes(string folder) =>
+        AllPass(Parity.Compare(Repo.Golden(folder), Path.Combine(Path.GetDirectoryName(Repo.Golden(folder))!, "io.safetensors")));
+
     private static void AllPass(IReadOnlyList<ParityRow> rows)
     {
         Assert.NotEmpty(rows);

@@ -1,6 +1,7 @@
 using TorchSharp;
 using TuneSharp.Checkpointing;
 using TuneSharp.Config;
+using TuneSharp.Kernels;
 using TuneSharp.Models;
 using TuneSharp.Models.Llama2;
 using TuneSharp.Models.Llama3_2;
@@ -119,6 +120,14 @@ public sealed class LlamaBuilderTests
     }
 
     [Fact]
-    public void Four_bit_weights_are_named_as_missing_with_what_to_use_instead() =>
-        Assert.Contains("lora_ builder", Assert.Throws<ArgumentException>(() => Llama2Builders.QloraLlama2_7B(Lora)).Message);
+    public void Qlora_builders_hold_the_linears_of_all_layers_in_four_bits()
+    {
+        using BuildScope meta = new(META, ScalarType.BFloat16);
+        using TransformerDecoder model = Llama2Builders.QloraLlama2_7B(Lora);
+        QuantizedParameter[] quantised = [.. model.parameters().OfType<QuantizedParameter>()];
+        Assert.Equal(32 * 7, quantised.Length);
+        long count = quantised.Sum(p => p.numel()), bytes = quantised.Sum(p => p.Bytes);
+        Assert.InRange(8.0 * bytes / count, 4.126, 4.128);
+        Assert.True(2.0 * count / bytes >= 3.8);
+    }
 }

@@ -7,23 +7,30 @@ namespace TuneSharp.Checkpointing;
 public static class BnbConfig
 {
     private const string Key = "quantization_config";
+    private const string Method = "bitsandbytes";
 
-    /// <summary>How the checkpoint's weights are quantised; null when they are not.</summary>
+    /// <summary>Refuses weights that are quantised in a way that is not read.</summary>
+    /// <param name="config">The model's config.</param>
+    /// <exception cref="CheckpointException">They are.</exception>
+    public static void Check(HfConfig config)
+    {
+        if (config.Section(Key) is { } c && c.Text("quant_method", Method) is var method && method != Method)
+        {
+            throw new CheckpointException(
+                $"{config.File}: the weights are quantised by {method}; bitsandbytes' 4-bit and 8-bit weights are read. Use the unquantised checkpoint.");
+        }
+
+        Of(config);
+    }
+
+    /// <summary>How bitsandbytes quantised the checkpoint's weights; null when it did not.</summary>
     /// <param name="config">The model's config.</param>
     /// <exception cref="CheckpointException">In a way that is not read.</exception>
     public static Quantization? Of(HfConfig config)
     {
-        if (config.Get(Key) is not JsonObject json)
+        if (config.Section(Key) is not { } c || c.Text("quant_method", Method) != Method)
         {
             return null;
-        }
-
-        HfConfig c = new(json, $"{config.File}: {Key}");
-        string method = c.Text("quant_method", "bitsandbytes");
-        if (method != "bitsandbytes")
-        {
-            throw new CheckpointException(
-                $"{config.File}: the weights are quantised by {method}; bitsandbytes' 4-bit and 8-bit weights are read. Use the unquantised checkpoint.");
         }
 
         if (c.Flag("load_in_8bit", false))
@@ -59,7 +66,7 @@ public static class BnbConfig
             ["llm_int8_enable_fp32_cpu_offload"] = false,
             ["llm_int8_has_fp16_weight"] = false,
             ["llm_int8_skip_modules"] = null,
-            ["llm_int8_threshold"] = 6.0,
+            ["llm_int8_threshold"] = JsonNode.Parse("6.0"), // with its decimal, as Python writes it
             ["load_in_4bit"] = four,
             ["load_in_8bit"] = !four,
             ["quant_method"] = "bitsandbytes",
@@ -69,8 +76,7 @@ public static class BnbConfig
     /// <summary>Writes it into a folder's <c>config.json</c>, in its place by the alphabet; removes it for a format of null.</summary>
     /// <param name="folder">A model's folder; nothing happens when it has no config.</param>
     /// <param name="format">How the folder's weights are quantised.</param>
-    /// <param name="dtype">Element type that products are computed in.</param>
-    public static void Write(string folder, Quantization? format, ScalarType dtype)
+    public static void Write(string folder, Quantization? format)
     {
         string file = Path.Combine(folder, "config.json");
         if (!File.Exists(file))
@@ -81,7 +87,8 @@ public static class BnbConfig
         HfConfig config = HfConfig.Read(file);
         if (format is not null || config.Has(Key))
         {
-            config.Write(file, new Dictionary<string, JsonNode?>(StringComparer.Ordinal) { [Key] = format is null ? null : Json(format, dtype) });
+            JsonObject? json = format is null ? null : Json(format, config.Dtype ?? ScalarType.BFloat16);
+            config.Write(file, new Dictionary<string, JsonNode?>(StringComparer.Ordinal) { [Key] = json });
         }
     }
 }

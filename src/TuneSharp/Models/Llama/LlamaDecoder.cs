@@ -19,7 +19,7 @@ internal static class LlamaDecoder
         return new TransformerDecoder(
             shape,
             LlamaWeights.Map(shape),
-            tokEmbeddings: new Embedding(shape.VocabSize, shape.EmbedDim),
+            tokEmbeddings: linear.Embedding(shape.VocabSize, shape.EmbedDim),
             layers: Enumerable.Range(0, shape.NumLayers).Select(i => Layer(i, kinds[i], shape, linear)),
             norm: new RmsNorm(shape.EmbedDim, shape.NormEps),
             output: shape.NumClasses > 0

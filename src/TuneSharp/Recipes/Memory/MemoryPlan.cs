@@ -1,3 +1,4 @@
+using TuneSharp.Kernels;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Peft;
 using TuneSharp.Training.Optimizers;
@@ -47,8 +48,8 @@ internal static class MemoryPlan
             Trained = trained.Sum(p => p.Value.numel()),
             LargestTrained = trained.Max(p => p.Value.numel()),
             Optimizer = optimizer.StateBytes,
-            PlainLinears = Linears(model).Sum(l => l.Weight.numel()),
-            LargestQuantised = 0,
+            PlainLinears = Linears(model).Where(l => l.Weight is not QuantizedParameter).Sum(l => l.Weight.numel()),
+            LargestQuantised = model.parameters().OfType<QuantizedParameter>().Select(p => p.numel()).DefaultIfEmpty().Max(),
             RankSum = Adapters.NamedLayers(model).Count * (model.Lora?.Rank ?? 0) / model.Shape.NumLayers,
             Checkpointing = cfg.EnableActivationCheckpointing,
             Offloading = false,
@@ -73,5 +74,5 @@ internal static class MemoryPlan
     private static IEnumerable<Linear> Linears(TransformerDecoder model) =>
         model.named_modules().Where(m => m.name.StartsWith("layers.", StringComparison.Ordinal)).Select(m => m.module).OfType<Linear>();
 
-    private static long Bytes(Tensor t) => t.numel() * t.element_size();
+    private static long Bytes(Tensor t) => t is QuantizedParameter quantised ? quantised.Bytes : t.numel() * t.element_size();
 }

@@ -86,7 +86,7 @@ internal static class Remedies
                 {
                     Weights = i.Weights - (i.PlainLinears * i.Element) + packed,
                     PlainLinears = 0,
-                    LargestQuantised = i.Shape.EmbedDim * i.Shape.HiddenDim * i.Element,
+                    LargestQuantised = i.Shape.EmbedDim * i.Shape.HiddenDim,
                 });
         }
 
