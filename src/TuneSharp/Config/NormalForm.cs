@@ -42,6 +42,7 @@ internal static class NormalForm
     {
         "lora_rank", "lora_alpha", "lora_dropout", "lora_attn_modules", "apply_lora_to_mlp", "apply_lora_to_output",
         "lora_mlp_modules", "use_dora", "use_rslora", "quantize_base",
+        "quant_type", "double_quant", "quantize_output", "quantize_embedding",
     };
 
     /// <summary>Brings a file into the normal form, in place.</summary>

@@ -1,6 +1,5 @@
 using TuneSharp.Checkpointing;
 using TuneSharp.Config;
-using TuneSharp.Kernels;
 using TuneSharp.Models.Llama;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Peft;

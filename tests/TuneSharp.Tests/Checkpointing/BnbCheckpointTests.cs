@@ -1,6 +1,5 @@
 using TorchSharp;
 using TuneSharp.Checkpointing;
-using TuneSharp.Evaluation;
 using TuneSharp.Kernels;
 using TuneSharp.Models;
 using TuneSharp.Modules;

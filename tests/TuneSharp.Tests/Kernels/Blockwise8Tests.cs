@@ -1,5 +1,4 @@
 using TorchSharp;
-using TuneSharp.Checkpointing;
 using TuneSharp.Kernels;
 using static TorchSharp.torch;
 

@@ -1,6 +1,5 @@
 using TorchSharp;
 using TuneSharp.Kernels;
-using TuneSharp.Models;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Losses;
 using TuneSharp.Modules.Peft;

@@ -1,5 +1,3 @@
-using TuneSharp.Backend;
-
 namespace TuneSharp.Kernels;
 
 /// <summary>What an optimizer with 8-bit state does with a gradient.</summary>
