@@ -15,9 +15,11 @@ namespace TuneSharp.Cli.Tests.EndToEnd;
 /// <summary>The models of all configs in the program, built without memory.</summary>
 public partial class ShippedModelsTests
 {
-    /// <summary>Every config for a recipe of this version whose model needs no folder.</summary>
+    /// <summary>A config for each model of this version that needs no folder: the first that names it.</summary>
     public static TheoryData<string> Configs { get; } =
-    [.. ConfigCatalog.All.Where(c => RecipeRegistry.Find(c.Recipe!) is not null && !c.Name.StartsWith("quickstart/", StringComparison.Ordinal)).Select(c => c.Name)];
+    [.. ConfigCatalog.All.Where(c => c.IsRunnable && !c.Name.StartsWith("quickstart/", StringComparison.Ordinal))
+        .DistinctBy(c => Model().Match(c.Open().Text).Value, StringComparer.Ordinal)
+        .Where(Binds).Select(c => c.Name)];
 
     [Theory]
     [MemberData(nameof(Configs))]
@@ -67,6 +69,24 @@ public partial class ShippedModelsTests
 
         Snapshot.Matches("TuneSharp.Cli.Tests", component[(component.LastIndexOf('.') + 1)..], text.ToString());
     }
+
+    /// <summary>Whether its parts are all here; why not, ShippedConfigsTests asks.</summary>
+    private static bool Binds(CatalogEntry config)
+    {
+        try
+        {
+            ConfigLoader.Load(config.Name, RecipeRegistry.Find(config.Recipe!)!, []);
+            return true;
+        }
+        catch (ConfigException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The model's section: its component and arguments.</summary>
+    [GeneratedRegex(@"^model:\n(?:  .*\n)*", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Model();
 
     [GeneratedRegex(@"^layers\.\d+\.", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Layer();
