@@ -137,8 +137,8 @@ public static partial class Aten
         return Tensor.UnsafeCreateTensor(AtenApi.FromBlob(data, shape, strides, (int)(sbyte)dtype));
     }
 
-    /// <summary>Address of a CPU tensor's first element.</summary>
-    /// <param name="tensor">A dense CPU tensor.</param>
+    /// <summary>Address of a tensor's first element, in the memory of its device.</summary>
+    /// <param name="tensor">A dense tensor.</param>
     public static unsafe byte* DataPointer(Tensor tensor) => (byte*)AtenApi.DataPointer(tensor.Handle);
 
     private static ulong Handle(Tensor t) => AtenApi.NewHandle(t.Handle);

@@ -23,6 +23,9 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     [ComponentName(Name = "output")]
     private readonly Linear? _output;
 
+    private ActivationPolicy _activations = new();
+    private ActivationOffload? _offload;
+
     /// <summary>Puts a decoder together.</summary>
     /// <param name="shape">Its numbers.</param>
     /// <param name="weights">Its table of weight names.</param>
@@ -53,8 +56,22 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <summary>The folder that the weights came from, or null.</summary>
     public string? SourceDirectory { get; set; }
 
-    /// <summary>Keep only each layer's input for the backward pass and compute the layer again there: less memory, a third more work.</summary>
-    public bool ActivationCheckpointing { get; set; }
+    /// <summary>How memory of activations is saved while training. Default: not at all.</summary>
+    public ActivationPolicy Activations
+    {
+        get => _activations;
+        set
+        {
+            _activations = value;
+            _offload?.Dispose();
+            _offload = value is { Offload: true, Recompute: RecomputedPart.Full } && Device.type == DeviceType.CUDA ? new ActivationOffload(Device) : null;
+            for (int i = 0; i < _layers.Count; i++)
+            {
+                _layers[i].Recompute = value.In(i) is RecomputedPart.Attn or RecomputedPart.AttnMlp ? value.In(i) : RecomputedPart.None;
+                _layers[i].TileTokens = value.TileTokens;
+            }
+        }
+    }
 
     /// <summary>The head's own layer; null when it is tied to the embedding table.</summary>
     public Linear? OutputLayer => _output;
@@ -106,11 +123,13 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
             h = h * Rounded(Shape.EmbedScale, h.dtype);
         }
 
-        foreach (TransformerLayer layer in _layers)
+        for (int i = 0; i < _layers.Count; i++)
         {
+            TransformerLayer layer = _layers[i];
             AttentionContext context = contexts.For(layer.Kind);
-            Tensor next = ActivationCheckpointing && training
-                ? ActivationCheckpoint.Run((x, kept) => layer.forward(x, context.With(kept)), h, context.Tensors)
+            bool isLast = i == _layers.Count - 1; // its input is wanted at once
+            Tensor next = training && _activations.In(i) == RecomputedPart.Full
+                ? ActivationCheckpoint.Run((x, kept) => layer.forward(x, context.With(kept)), h, context.Tensors, isLast ? null : _offload)
                 : layer.forward(h, context);
             h.Dispose(); // autograd keeps what it needs; without it this frees the layer's input at once
             h = next;
@@ -148,6 +167,18 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <summary>Parameters by state-dict key, made once: the handles are the module's own.</summary>
     public IReadOnlyDictionary<string, Tensor> NamedParameters() =>
         named_parameters().ToDictionary(p => p.name, p => (Tensor)p.parameter, StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _offload?.Dispose();
+            _offload = null;
+        }
+
+        base.Dispose(disposing);
+    }
 
     /// <summary>A factor as the weights' dtype holds it: the models were trained with the rounded one.</summary>
     private static double Rounded(double factor, ScalarType dtype)

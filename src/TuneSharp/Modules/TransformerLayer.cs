@@ -1,3 +1,4 @@
+using TuneSharp.Kernels;
 using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules;
@@ -51,14 +52,45 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
     /// <summary>What its queries see and how they are turned.</summary>
     public LayerKind Kind { get; }
 
+    /// <summary>What its own backward pass computes again: attention and feed-forward block by themselves. A whole layer is the decoder's to repeat.</summary>
+    internal RecomputedPart Recompute { get; set; }
+
+    /// <summary>Tokens that the feed-forward block takes at a time while training; 0 for all.</summary>
+    internal long TileTokens { get; set; }
+
     /// <summary>Applies the layer.</summary>
     /// <param name="x">[B, T, D].</param>
     /// <param name="context">Positions, mask, cache; of this layer's kind.</param>
     public override Tensor forward(Tensor x, AttentionContext context)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor h = x + Normed(_saScale, _attn.forward(Normed(_saNorm, x), context));
+        RecomputedPart again = training ? Recompute : RecomputedPart.None;
+        Tensor h = again == RecomputedPart.None
+            ? Attend(x, context)
+            : ActivationCheckpoint.Run((input, kept) => Attend(input, context.With(kept)), x, context.Tensors);
+        bool tiled = training && TileTokens > 0 && h.shape[0] * h.shape[1] > TileTokens && _mlp is FeedForward;
+        Tensor y = tiled ? FeedTiles(h) : again == RecomputedPart.AttnMlp ? ActivationCheckpoint.Run(Feed, h) : Feed(h);
+        return y.MoveToOuterDisposeScope();
+    }
+
+    private Tensor Attend(Tensor x, AttentionContext context)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return (x + Normed(_saScale, _attn.forward(Normed(_saNorm, x), context))).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Feed(Tensor h)
+    {
+        using DisposeScope scope = NewDisposeScope();
         return (h + Normed(_mlpScale, _mlp.forward(Normed(_mlpNorm, h)))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>No token's result depends on another's, so tiles of tokens give the same, and only one tile's width of F is ever there.</summary>
+    private Tensor FeedTiles(Tensor h)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] tiles = h.reshape(-1, h.shape[^1]).split(TileTokens);
+        return cat([.. tiles.Select(tile => ActivationCheckpoint.Run(Feed, tile))], 0).reshape(h.shape).MoveToOuterDisposeScope();
     }
 
     private static Tensor Normed(RmsNorm? norm, Tensor x) => norm?.forward(x) ?? x;

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using TuneSharp.Checkpointing;
 using TuneSharp.Config;
 using TuneSharp.Data;
@@ -96,6 +97,21 @@ public abstract record FinetuneConfig
     /// <summary>Keep only layer inputs for the backward pass. Default: false.</summary>
     public bool EnableActivationCheckpointing { get; init; }
 
+    /// <summary>
+    /// What checkpointing computes again: <c>full</c> (whole layers), <c>attn+mlp</c>, <c>attn</c>, <c>none</c>, or torchtune's <c>selective</c>
+    /// with <see cref="AcOption"/>. Null: <c>full</c> if <see cref="EnableActivationCheckpointing"/>.
+    /// </summary>
+    public string? AcMode { get; init; }
+
+    /// <summary>n: only every n-th layer is computed again; with <c>selective</c> also torchtune's <c>op</c>, which is <c>attn+mlp</c> here. Null: all.</summary>
+    public object? AcOption { get; init; }
+
+    /// <summary>Checkpointed inputs wait in pinned host memory; on a GPU, with whole layers computed again. Default: false.</summary>
+    public bool EnableActivationOffloading { get; init; }
+
+    /// <summary>Feed-forward blocks take as many tokens at a time as the model is wide: for very long sequences. Default: false.</summary>
+    public bool TiledMlp { get; init; }
+
     /// <summary>Optimizer steps between log lines. Default: 1.</summary>
     [Range(1, int.MaxValue)]
     public int LogEveryNSteps { get; init; } = 1;
@@ -122,11 +138,54 @@ public abstract record FinetuneConfig
             Add("run_val_every_n_steps needs dataset_val. Add it, or remove run_val_every_n_steps.");
         }
 
+        if (AcMode is not (null or "none" or "attn" or "attn+mlp" or "full" or "selective"))
+        {
+            Add($"ac_mode is {AcMode}; it can be none, attn, attn+mlp, full or selective.");
+        }
+
+        if (AcOption is not (null or "op") && EveryNth is not > 0)
+        {
+            Add($"ac_option is {AcOption}; it can be a number of layers, at least 1, or op with ac_mode=selective.");
+        }
+
+        if (EnableActivationOffloading && Recompute != RecomputedPart.Full)
+        {
+            Add("enable_activation_offloading moves the inputs of layers that are computed again: set enable_activation_checkpointing=True too.");
+        }
+
         if (problems.Count > 0)
         {
             throw new ConfigException(problems);
         }
     }
+
+    /// <summary>How the model saves memory of activations.</summary>
+    /// <param name="embedDim">Width of the model.</param>
+    internal ActivationPolicy Activations(long embedDim) => new()
+    {
+        Recompute = Recompute,
+        EveryNth = (int)(EveryNth ?? 1),
+        Offload = EnableActivationOffloading,
+        TileTokens = TiledMlp ? embedDim : 0,
+    };
+
+    private long? EveryNth => AcOption switch
+    {
+        int n => n,
+        long n => n,
+        string text when long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long n) => n,
+        _ => null,
+    };
+
+    private RecomputedPart Recompute => AcMode switch
+    {
+        null => EnableActivationCheckpointing ? RecomputedPart.Full : RecomputedPart.None,
+        "attn" => RecomputedPart.Attn,
+        "attn+mlp" => RecomputedPart.AttnMlp,
+        "selective" => AcOption is "op" ? RecomputedPart.AttnMlp : RecomputedPart.Full,
+        "full" => RecomputedPart.Full,
+        _ => RecomputedPart.None,
+    };
 }
 
 /// <summary>A prompt that shows what training did.</summary>

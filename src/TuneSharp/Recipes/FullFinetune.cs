@@ -39,7 +39,7 @@ public static class FullFinetune
             checkpointer.LoadBase(model.NamedParameters(), model.Weights, _ => false);
         }
 
-        model.ActivationCheckpointing = cfg.EnableActivationCheckpointing;
+        model.Activations = cfg.Activations(model.Shape.EmbedDim);
 
         // ---- 3. What we train on ----
         IModelTokenizer tokenizer = cfg.Tokenizer.Build();

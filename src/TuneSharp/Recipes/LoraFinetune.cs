@@ -43,7 +43,7 @@ public static class LoraFinetune
             AdapterModel.LoadAdapters(model, adapter);
         }
 
-        model.ActivationCheckpointing = cfg.EnableActivationCheckpointing;
+        model.Activations = cfg.Activations(model.Shape.EmbedDim);
 
         // ---- 3. What we train on ----
         IModelTokenizer tokenizer = cfg.Tokenizer.Build();

@@ -96,17 +96,54 @@ public sealed class PackingTests
         using TransformerDecoder model = Tiny.Model(Tiny.Lora with { Dropout = 0.3 });
         (Tensor tokens, Tensor labels, Tensor positions) = Packed(Lengths[set]);
         model.train();
-        (float plainLoss, Dictionary<string, Tensor> plain) = Run(checkpointing: false);
-        (float loss, Dictionary<string, Tensor> checkpointed) = Run(checkpointing: true);
-        Assert.Equal(plainLoss, loss);
-        Assert.Equal(plain.Keys, checkpointed.Keys);
-        Assert.All(plain, p => Tiny.Same(p.Value, checkpointed[p.Key]));
-
-        (float, Dictionary<string, Tensor>) Run(bool checkpointing)
+        (float plainLoss, Dictionary<string, Tensor> plain) = Run(new ActivationPolicy());
+        ActivationPolicy[] policies =
+        [
+            ActivationPolicy.Full, new() { Recompute = RecomputedPart.Attn }, new() { Recompute = RecomputedPart.AttnMlp },
+            new() { Recompute = RecomputedPart.Full, EveryNth = 2 }, new() { Recompute = RecomputedPart.AttnMlp, EveryNth = 2 },
+            new() { Recompute = RecomputedPart.Full, Offload = true }, // no effect on a CPU
+        ];
+        foreach (ActivationPolicy policy in policies)
         {
-            model.ActivationCheckpointing = checkpointing;
+            (float loss, Dictionary<string, Tensor> checkpointed) = Run(policy);
+            Assert.Equal(plainLoss, loss);
+            Assert.Equal(plain.Keys, checkpointed.Keys);
+            Assert.All(plain, p => Tiny.Same(p.Value, checkpointed[p.Key]));
+        }
+
+        (float, Dictionary<string, Tensor>) Run(ActivationPolicy policy)
+        {
+            model.Activations = policy;
             manual_seed(6); // of the dropout
             Tensor sum = new LinearCrossEntropyLoss().Sum(model, model.Hidden(tokens, positions, null, Lengths[set]), labels);
+            sum.backward();
+            ActivationCheckpoint.ThrowIfFailed();
+            return (sum.item<float>(), Tiny.TakeGradients(model));
+        }
+    }
+
+    [Theory]
+    [InlineData(RecomputedPart.None)]
+    [InlineData(RecomputedPart.AttnMlp)]
+    [InlineData(RecomputedPart.Full)]
+    public void Tiles_of_tokens_give_the_same_loss_and_gradients(RecomputedPart part)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using TransformerDecoder model = Tiny.Model(Tiny.Lora);
+        (Tensor tokens, Tensor labels, Tensor positions) = Packed(Lengths[0]);
+        model.train();
+        (float plainLoss, Dictionary<string, Tensor> plain) = Run(0);
+        foreach (long tile in (long[])[1, 50, 64, 1000])
+        {
+            (float loss, Dictionary<string, Tensor> tiled) = Run(tile);
+            Assert.Equal(plainLoss, loss, 1e-4f * plainLoss);
+            Tiny.NearAll(plain, tiled, Tolerances.Twice(ScalarType.Float32)); // sums over tiles round differently
+        }
+
+        (float, Dictionary<string, Tensor>) Run(long tile)
+        {
+            model.Activations = new ActivationPolicy { Recompute = part, TileTokens = tile };
+            Tensor sum = new LinearCrossEntropyLoss().Sum(model, model.Hidden(tokens, positions, null, Lengths[0]), labels);
             sum.backward();
             ActivationCheckpoint.ThrowIfFailed();
             return (sum.item<float>(), Tiny.TakeGradients(model));

@@ -1,4 +1,5 @@
 using TuneSharp.Config;
+using TuneSharp.Modules;
 using TuneSharp.Recipes;
 
 namespace TuneSharp.Tests.Recipes;
@@ -42,6 +43,34 @@ public sealed class MemoryTests
         Assert.Matches(@"No memory left on cuda: this run needs about [\d.]+ GiB\. Most is held by optimizer 29\.\d+, \w+ 14\.96, \w+ 14\.96\.", told.Message);
         Assert.Matches(@"Ways out: \S.* \([\d.]+ GiB; .*\), or \S.* \([\d.]+ GiB; ", told.Message);
         Assert.Same(cause, told.InnerException);
+    }
+
+    [Theory]
+    [InlineData("enable_activation_checkpointing=True", RecomputedPart.Full, 1)]
+    [InlineData("enable_activation_checkpointing=False", RecomputedPart.None, 1)]
+    [InlineData("ac_mode=selective ac_option=2", RecomputedPart.Full, 2)]
+    [InlineData("ac_mode=selective ac_option=op", RecomputedPart.AttnMlp, 1)]
+    [InlineData("ac_mode=attn+mlp ac_option=3", RecomputedPart.AttnMlp, 3)]
+    [InlineData("ac_mode=attn enable_activation_checkpointing=True", RecomputedPart.Attn, 1)]
+    [InlineData("ac_mode=none enable_activation_checkpointing=True", RecomputedPart.None, 1)]
+    public void Checkpointing_is_what_the_config_says(string words, RecomputedPart part, int every)
+    {
+        FinetuneConfig cfg = Load("llama3_2/1B_lora_single_device", words.Split(' '));
+        cfg.Check();
+        ActivationPolicy policy = cfg.Activations(64);
+        Assert.Equal((part, every, 0L), (policy.Recompute, policy.EveryNth, policy.TileTokens));
+    }
+
+    [Fact]
+    public void Checkpointing_that_cannot_be_is_refused_all_at_once()
+    {
+        FinetuneConfig cfg = Load(
+            "llama3_2/1B_lora_single_device", "ac_mode=some", "ac_option=0", "enable_activation_offloading=True", "enable_activation_checkpointing=False");
+        ConfigException refused = Assert.Throws<ConfigException>(cfg.Check);
+        Assert.Equal(3, refused.Problems.Count);
+        Assert.Contains("ac_mode is some", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("ac_option is 0", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("set enable_activation_checkpointing=True too", refused.Message, StringComparison.Ordinal);
     }
 
     private static FinetuneConfig Load(string name, params string[] overrides) => (FinetuneConfig)ConfigLoader.Load(

@@ -22,7 +22,16 @@ public static class ActivationCheckpoint
     /// <param name="block">From the input and the shared tensors to the output.</param>
     /// <param name="x">The input; need not require a gradient.</param>
     /// <param name="shared">What the block reads besides; gets no gradient. Kept without a copy.</param>
-    public static Tensor Run(Func<Tensor, IReadOnlyList<Tensor>, Tensor> block, Tensor x, params IReadOnlyList<Tensor> shared)
+    public static Tensor Run(Func<Tensor, IReadOnlyList<Tensor>, Tensor> block, Tensor x, params IReadOnlyList<Tensor> shared) =>
+        Run(block, x, shared, null);
+
+    /// <summary>The same, and the input waits in host memory.</summary>
+    /// <param name="block">From the input and the shared tensors to the output.</param>
+    /// <param name="x">The input; need not require a gradient.</param>
+    /// <param name="shared">What the block reads besides; gets no gradient. Kept without a copy.</param>
+    /// <param name="offload">Where inputs go; null keeps them on the device.</param>
+    public static Tensor Run(
+        Func<Tensor, IReadOnlyList<Tensor>, Tensor> block, Tensor x, IReadOnlyList<Tensor> shared, ActivationOffload? offload)
     {
         if (!is_grad_enabled())
         {
@@ -31,7 +40,7 @@ public static class ActivationCheckpoint
 
         // Below the first trained weight no input requires a gradient, and without one nothing would be recorded.
         using Tensor recorded = empty(0, requires_grad: true);
-        return Function.apply(new Call(block, shared), recorded, x);
+        return Function.apply(new Call(block, shared, offload), recorded, x);
     }
 
     /// <summary>Throws what a block threw while it ran again in the last backward pass. Its gradients are zeros then.</summary>
@@ -44,12 +53,35 @@ public static class ActivationCheckpoint
         }
     }
 
-    private sealed class Call(Func<Tensor, IReadOnlyList<Tensor>, Tensor> block, IReadOnlyList<Tensor> shared)
+    private sealed class Call(Func<Tensor, IReadOnlyList<Tensor>, Tensor> block, IReadOnlyList<Tensor> shared, ActivationOffload? offload)
     {
         private byte[] _cpuGenerator = [];
         private long _cudaSeed;
+        private bool _wantsGradient;
+        private ActivationOffload.Slot? _away;
 
         public IReadOnlyList<Tensor> Shared { get; } = shared;
+
+        /// <summary>What autograd is to keep: the input, unless it leaves the device, and the shared tensors.</summary>
+        public List<Tensor> Keep(Tensor x)
+        {
+            _wantsGradient = x.requires_grad;
+            if (offload is null || !ActivationOffload.Fits(x))
+            {
+                return [x, .. Shared];
+            }
+
+            _away = offload.Leave(x);
+            return [empty(0), .. Shared]; // in the input's place
+        }
+
+        /// <summary>The input as a leaf, and the shared tensors.</summary>
+        public (Tensor X, IReadOnlyList<Tensor> Kept) Return(IReadOnlyList<Tensor> saved)
+        {
+            Tensor x = _away is null ? saved[0].detach() : offload!.Return(_away);
+            _away = null;
+            return (x.requires_grad_(_wantsGradient), [.. saved.Skip(1)]);
+        }
 
         public Tensor First(Tensor x)
         {
@@ -101,25 +133,26 @@ public static class ActivationCheckpoint
         {
             (Call call, Tensor x) = ((Call)vars[0], (Tensor)vars[2]);
             ctx.save_data("call", call);
-            ctx.save_for_backward([x, .. call.Shared]);
+            ctx.save_data("shape", x.shape);
+            ctx.save_for_backward(call.Keep(x));
             using IDisposable frozen = no_grad();
             return call.First(x);
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
         {
-            _returned?.Dispose();
-            _returned = null;
             List<Tensor> saved = ctx.get_saved_variables();
             try
             {
                 // A scope of its own: on a GPU this is another thread, where the caller's does not reach.
                 using DisposeScope scope = NewDisposeScope();
-                Tensor x = saved[0].detach().requires_grad_(saved[0].requires_grad);
+                Call call = (Call)ctx.get_data("call");
+                (Tensor x, IReadOnlyList<Tensor> kept) = call.Return(saved);
+                scope.Attach(x); // one that came back from the host belongs to no scope yet
                 Tensor y;
                 using (enable_grad())
                 {
-                    y = ((Call)ctx.get_data("call")).Again(x, saved[1..]);
+                    y = call.Again(x, kept);
                 }
 
                 if (y.requires_grad)
@@ -127,18 +160,25 @@ public static class ActivationCheckpoint
                     y.backward([gradient]); // the block's own parameters get their gradients here
                 }
 
-                _returned = x.grad?.DetachFromDisposeScope();
+                Give(x.grad?.DetachFromDisposeScope());
             }
             catch (Exception e)
             {
                 Interlocked.CompareExchange(ref _failure, e, null);
-                _returned = zeros_like(saved[0]).DetachFromDisposeScope();
+                Give(zeros((long[])ctx.get_data("shape"), gradient.dtype, gradient.device).DetachFromDisposeScope());
             }
 
             // Else these live until the caller's scope ends: a whole backward pass of them.
             saved.ForEach(t => t.Dispose());
             gradient.Dispose();
             return [null!, null!, _returned!];
+        }
+
+        /// <summary>Only here may the handle before go: a block that checkpoints inside has used this method meanwhile.</summary>
+        private static void Give(Tensor? result)
+        {
+            _returned?.Dispose();
+            _returned = result;
         }
     }
 }

@@ -9,25 +9,36 @@ internal static class ActivationBytes
     public static long Kept(MemoryInputs i)
     {
         DecoderConfig s = i.Shape;
-        if (!i.Checkpointing)
-        {
-            return s.NumLayers * i.Tokens * LayerElements(i) * i.Element;
-        }
 
         // Offloaded inputs leave two on the device: the one that is copied and the one that is used.
-        long inputs = i.Offloading ? Math.Min(2, s.NumLayers) : s.NumLayers;
-        return inputs * i.Tokens * s.EmbedDim * i.Element;
+        long whole = s.NumLayers / i.Activations.EveryNth;
+        long inputs = i.Offloading ? Math.Min(2, whole) : whole;
+        long others = i.Activations.Recompute switch
+        {
+            RecomputedPart.Full => 0,
+            RecomputedPart.AttnMlp => 2 * s.EmbedDim,
+            RecomputedPart.Attn => s.EmbedDim + Mlp(i),
+            _ => Attention(i) + Mlp(i),
+        };
+        long recomputed = i.Activations.Recompute == RecomputedPart.Full ? inputs * s.EmbedDim : whole * others;
+        return i.Tokens * (recomputed + ((s.NumLayers - whole) * (Attention(i) + Mlp(i)))) * i.Element;
     }
 
-    /// <summary>What a layer's backward pass holds besides: with checkpointing all that the layer keeps, and the gradients on their way.</summary>
+    /// <summary>What a layer's backward pass holds besides: what it computes again, and the gradients on their way.</summary>
     public static long OneLayer(MemoryInputs i)
     {
         DecoderConfig s = i.Shape;
+        long tile = i.Activations.TileTokens > 0 ? Math.Min(i.Tokens, i.Activations.TileTokens) : i.Tokens;
 
-        // Gradients of gate and up, of their product, of the layer's input and output.
-        long onTheWay = (3 * s.HiddenDim) + (3 * s.EmbedDim);
-        long again = i.Checkpointing ? LayerElements(i) : 0;
-        return i.Tokens * (again + onTheWay) * i.Element;
+        // Gradients of gate and up and of their product; of the layer's input, middle and output.
+        long again = i.Activations.Recompute switch
+        {
+            RecomputedPart.Full => (i.Tokens * Attention(i)) + (tile * Mlp(i)),
+            RecomputedPart.AttnMlp => Math.Max(i.Tokens * Attention(i), tile * Mlp(i)),
+            RecomputedPart.Attn => i.Tokens * Attention(i),
+            _ => 0,
+        };
+        return (again + (tile * 3 * s.HiddenDim) + (i.Tokens * 3 * s.EmbedDim)) * i.Element;
     }
 
     /// <summary>The loss: dX of all tokens, and one piece of logits, in fp32 and in the weights' type where no kernel joins the two.</summary>
@@ -39,13 +50,13 @@ internal static class ActivationBytes
         return (i.Tokens * i.Shape.EmbedDim * i.Element * 2) + (piece * i.Shape.VocabSize * logit);
     }
 
-    /// <summary>
-    /// Input of both norms and their results (4 D), q, k, v and the attention's result, gate, up and their product, and r numbers for
-    /// each adapter.
-    /// </summary>
-    private static long LayerElements(MemoryInputs i)
+    /// <summary>The norm's input and result, q, k, v and the attention's result, and half of the r numbers of each adapter.</summary>
+    private static long Attention(MemoryInputs i)
     {
         DecoderConfig s = i.Shape;
-        return (4 * s.EmbedDim) + (2 * s.NumHeads * s.HeadDim) + (2 * s.NumKvHeads * s.HeadDim) + (3 * s.HiddenDim) + i.RankSum;
+        return (2 * s.EmbedDim) + (2 * s.NumHeads * s.HeadDim) + (2 * s.NumKvHeads * s.HeadDim) + (i.RankSum / 2);
     }
+
+    /// <summary>The norm's input and result, gate, up and their product, and half of the r numbers of each adapter.</summary>
+    private static long Mlp(MemoryInputs i) => (2 * i.Shape.EmbedDim) + (3 * i.Shape.HiddenDim) + (i.RankSum / 2);
 }

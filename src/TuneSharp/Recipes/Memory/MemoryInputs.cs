@@ -41,11 +41,8 @@ internal sealed record MemoryInputs
     /// <summary>Gradients of an adapter's side of a linear keep its small product: Σ of ranks over the linears of a layer.</summary>
     public required long RankSum { get; init; }
 
-    /// <summary>The layers' inputs alone are kept.</summary>
-    public required bool Checkpointing { get; init; }
-
-    /// <summary>These inputs wait in the machine's own memory.</summary>
-    public required bool Offloading { get; init; }
+    /// <summary>How activations are saved.</summary>
+    public required ActivationPolicy Activations { get; init; }
 
     /// <summary>Each gradient is used as soon as it is there.</summary>
     public required bool OptimizerInBackward { get; init; }
@@ -58,6 +55,9 @@ internal sealed record MemoryInputs
 
     /// <summary>Whether the run computes on a GPU.</summary>
     public required bool IsGpu { get; init; }
+
+    /// <summary>Whether the inputs of layers wait in the machine's own memory.</summary>
+    public bool Offloading => IsGpu && Activations is { Offload: true, Recompute: RecomputedPart.Full };
 
     /// <summary>Tokens of a micro-batch.</summary>
     public long Tokens => Batch * Length;

@@ -1,3 +1,5 @@
+using TuneSharp.Modules;
+
 namespace TuneSharp.Recipes;
 
 /// <summary>One change of a config that saves memory.</summary>
@@ -57,13 +59,24 @@ internal static class Remedies
                 i with { Batch = 1, Accumulation = (int)(i.Batch * i.Accumulation) });
         }
 
-        if (!i.Checkpointing)
+        if (i.Activations is not { Recompute: RecomputedPart.Full, EveryNth: 1 })
         {
-            yield return ("enable_activation_checkpointing=True", "the same result, about a third more time", i with { Checkpointing = true });
+            yield return (
+                "enable_activation_checkpointing=True", "the same result, about a third more time",
+                i with { Activations = i.Activations with { Recompute = RecomputedPart.Full, EveryNth = 1 } });
         }
         else if (!i.Offloading && i.IsGpu)
         {
-            yield return ("enable_activation_offloading=True", "the same result, a little more time", i with { Offloading = true });
+            yield return (
+                "enable_activation_offloading=True", "the same result, a little more time",
+                i with { Activations = i.Activations with { Offload = true } });
+        }
+
+        if (i.Activations.TileTokens == 0 && i.Tokens > 4 * i.Shape.EmbedDim)
+        {
+            yield return (
+                "tiled_mlp=True", "the same result, feed-forward blocks computed once more",
+                i with { Activations = i.Activations with { TileTokens = i.Shape.EmbedDim } });
         }
 
         long eightBit = (long)(i.Trained * EightBitState);
