@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using TuneSharp.Cli.Commands;
 
 namespace TuneSharp.Cli;
@@ -31,7 +32,7 @@ internal sealed class CommandLine(Terminal terminal)
             ParseResult result = root.Parse(arguments.Length == 0 ? ["--help"] : arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (result.Errors.Count > 0)
             {
-                string verb = result.CommandResult.Command == root ? "tune" : $"tune {result.CommandResult.Command.Name}";
+                string verb = string.Join(' ', Path(result.CommandResult).Reverse());
                 throw new UsageException($"{string.Join('\n', result.Errors.Select(e => e.Message))}\n`{verb} --help` shows what it takes.");
             }
 
@@ -54,6 +55,15 @@ internal sealed class CommandLine(Terminal terminal)
         }
     }
 
+    /// <summary>The words that led to a command, the last one first.</summary>
+    private static IEnumerable<string> Path(CommandResult command)
+    {
+        for (SymbolResult? at = command; at is CommandResult c; at = c.Parent)
+        {
+            yield return c.Command.Name;
+        }
+    }
+
     private Command Root(CancellationToken stop)
     {
         // Not a RootCommand: that one takes its name from the running file, and `tune` is `tune` wherever it runs.
@@ -65,6 +75,7 @@ internal sealed class CommandLine(Terminal terminal)
             ValidateCommand.Create(terminal),
             RunCommand.Create(terminal, stop),
             TokenizeCommand.Create(terminal, stop),
+            DataCommand.Create(terminal, stop),
             DownloadCommand.Create(terminal, stop),
             EnvCommand.Create(terminal),
             ExportCommand.Create(terminal),

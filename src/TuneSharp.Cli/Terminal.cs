@@ -11,10 +11,16 @@ internal sealed record Terminal(TextWriter Out, TextWriter Error, bool IsOutTerm
     /// <summary>Opens what is piped or typed in; JSON lines are UTF-8 whatever the locale says.</summary>
     public Func<TextReader> OpenIn { get; init; } = () => new StreamReader(Console.OpenStandardInput(), new System.Text.UTF8Encoding(false));
 
+    /// <summary>Results may be coloured.</summary>
+    public bool HasColours { get; init; }
+
     public static Terminal OfThisProcess()
     {
         bool wantsColour = string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
-        return new(Console.Out, Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected && wantsColour, WindowWidth);
+        return new(Console.Out, Console.Error, !Console.IsOutputRedirected, !Console.IsErrorRedirected && wantsColour, WindowWidth)
+        {
+            HasColours = !Console.IsOutputRedirected && wantsColour,
+        };
     }
 
     public void Warn(string text) => Error.WriteLine(Paint("warning:", 33) + " " + text);

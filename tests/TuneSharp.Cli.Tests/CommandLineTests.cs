@@ -17,6 +17,8 @@ public class CommandLineTests
     [InlineData("tune validate")]
     [InlineData("tune run")]
     [InlineData("tune tokenize")]
+    [InlineData("tune data")]
+    [InlineData("tune data preview")]
     [InlineData("tune env")]
     public void Help_says_what_there_is(string command)
     {

@@ -9,6 +9,9 @@ public static class TorchBackend
     /// <exception cref="NativeException">It was not found or would not load; the message holds the loader's own words.</exception>
     public static void EnsureLoaded() => LibTorch.Load(typeof(torch).Assembly);
 
+    /// <summary>The folder for files that can be made again: <c>TUNESHARP_CACHE</c>, or <c>tunesharp</c> in the user's cache folder.</summary>
+    public static string CacheDirectory => LibTorch.CacheDirectory();
+
     /// <summary>The device a config names: <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</summary>
     /// <param name="name">The config's <c>device</c>.</param>
     /// <exception cref="ArgumentException">Unknown, or not present on this machine; the message says what to do.</exception>

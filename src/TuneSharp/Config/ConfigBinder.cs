@@ -26,6 +26,11 @@ internal sealed partial class ConfigBinder(ConfigMapping root, IReadOnlySet<stri
         return value;
     }
 
+    /// <summary>Binds a record that knows a part of the config; all other keys are passed over.</summary>
+    /// <param name="type">The record.</param>
+    /// <param name="owner">What the keys belong to, in messages.</param>
+    public object? BindPart(Type type, string owner) => BindRecord(type, root, "", owner, out _);
+
     /// <summary>Binds every top-level component, without a recipe: all that can be checked when the recipe is not known.</summary>
     public void CheckComponents()
     {

@@ -47,6 +47,22 @@ public static class ConfigLoader
         return new(value!, ToYaml(value!), Warnings(source, binder));
     }
 
+    /// <summary>Loads the part of a config that one record knows, whatever else is in it.</summary>
+    /// <typeparam name="TPart">The record.</typeparam>
+    /// <param name="source">The text and its name.</param>
+    /// <param name="overrides">Words as on the command line.</param>
+    /// <param name="owner">What the keys belong to, in messages.</param>
+    /// <exception cref="ConfigException">That part has mistakes.</exception>
+    public static TPart LoadPart<TPart>(ConfigSource source, IReadOnlyList<string> overrides, string owner)
+        where TPart : class
+    {
+        List<ConfigProblem> problems = [];
+        (ConfigMapping root, IReadOnlySet<string> variables) = Resolve(source, overrides, problems);
+        object? value = new ConfigBinder(root, variables, problems).BindPart(typeof(TPart), owner);
+        Throw(problems);
+        return (TPart)value!;
+    }
+
     /// <summary>Checks a config as far as it can be checked without knowing its recipe: YAML, interpolation, components.</summary>
     /// <param name="source">The text and its name.</param>
     /// <param name="overrides">Words as on the command line.</param>

@@ -1,19 +1,36 @@
+using System.Text.Json.Nodes;
+
 namespace TuneSharp.Data;
 
 /// <summary>Samples as tensors, on the CPU until moved. Whoever takes it disposes it.</summary>
 public sealed class Batch : IDisposable
 {
-    /// <summary>Token ids, [B, T], int64.</summary>
+    /// <summary>Token ids, [B, T], int64. Preference batches have 2B rows: the preferred answers, then the others.</summary>
     public required Tensor Tokens { get; init; }
 
-    /// <summary>Targets, [B, T], int64, shifted already; −100 where nothing is learned.</summary>
+    /// <summary>
+    /// Targets, [B, T], int64, shifted already; −100 where nothing is learned. In a preference batch they are not shifted
+    /// (<see cref="LabelsAreShifted"/>).
+    /// </summary>
     public required Tensor Labels { get; init; }
+
+    /// <summary>False in a preference batch, whose labels stand at the tokens that they repeat, as in torchtune.</summary>
+    public bool LabelsAreShifted { get; init; } = true;
 
     /// <summary>Positions, [B, T], int64; null for 0 to T−1.</summary>
     public Tensor? InputPos { get; init; }
 
     /// <summary>Lengths of the packed samples of each row, which add up to T; null when unpacked.</summary>
     public IReadOnlyList<int[]>? SeqLens { get; init; }
+
+    /// <summary>
+    /// Where the packed samples begin and end in the batch laid out as one row of B·T tokens: [samples + 1], int32, from 0 to B·T,
+    /// made once for the batch. Null when unpacked.
+    /// </summary>
+    public Tensor? CuSeqLens { get; init; }
+
+    /// <summary>Length of the longest packed sample; 0 when unpacked.</summary>
+    public int MaxSampleLength { get; init; }
 
     /// <summary>How many labels are learned: not −100.</summary>
     public required long NumTargets { get; init; }
@@ -23,6 +40,9 @@ public sealed class Batch : IDisposable
 
     /// <summary>The largest token id in it: must be below the size of the model's vocabulary.</summary>
     public int MaxTokenId { get; init; }
+
+    /// <summary>Where a stream goes on after this batch; null for data sets with a length.</summary>
+    internal JsonObject? StreamState { get; set; }
 
     /// <summary>The same batch on another device; this one is disposed if it had to be copied.</summary>
     /// <param name="device">Where to.</param>
@@ -37,11 +57,15 @@ public sealed class Batch : IDisposable
         {
             Tokens = Tokens.to(device),
             Labels = Labels.to(device),
+            LabelsAreShifted = LabelsAreShifted,
             InputPos = InputPos?.to(device),
             SeqLens = SeqLens,
+            CuSeqLens = CuSeqLens?.to(device),
+            MaxSampleLength = MaxSampleLength,
             NumTargets = NumTargets,
             NumTokens = NumTokens,
             MaxTokenId = MaxTokenId,
+            StreamState = StreamState,
         };
         Dispose();
         return moved;
@@ -53,5 +77,6 @@ public sealed class Batch : IDisposable
         Tokens.Dispose();
         Labels.Dispose();
         InputPos?.Dispose();
+        CuSeqLens?.Dispose();
     }
 }

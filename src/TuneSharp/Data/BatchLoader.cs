@@ -1,6 +1,3 @@
-using System.Collections.Concurrent;
-using System.Runtime.ExceptionServices;
-
 namespace TuneSharp.Data;
 
 /// <summary>Batches of a data set, epoch after epoch, made ahead of time on a thread of its own.</summary>
@@ -11,7 +8,7 @@ namespace TuneSharp.Data;
 public sealed class BatchLoader : IDisposable
 {
     /// <summary>Batches that are made ahead: one for the next step, one for a slow sample.</summary>
-    private const int Prefetch = 2;
+    internal const int Prefetch = 2;
 
     private readonly IDataset _dataset;
     private readonly int _batchSize;
@@ -105,77 +102,28 @@ public sealed class BatchLoader : IDisposable
     private IEnumerable<Batch> Enumerate(int epoch, long skipBatches, CancellationToken stop)
     {
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(stop, _disposed.Token);
-        using BlockingCollection<Batch> queue = new(Prefetch);
-        ExceptionDispatchInfo? failure = null;
-        Thread worker = new(() => failure = Fill(queue, epoch, skipBatches, end.Token)) { IsBackground = true, Name = "batches" };
-        worker.Start();
-        try
+        foreach (Batch batch in Prefetched.Of(Make(epoch, skipBatches), Prefetch, end.Token))
         {
-            foreach (Batch batch in queue.GetConsumingEnumerable(CancellationToken.None)) // the worker ends the queue when stopped
-            {
-                if (end.IsCancellationRequested)
-                {
-                    batch.Dispose();
-                    break;
-                }
-
-                yield return batch;
-            }
-
-            if (!end.IsCancellationRequested)
-            {
-                worker.Join();
-                failure?.Throw();
-            }
-        }
-        finally
-        {
-            end.Cancel();
-            worker.Join();
-            while (queue.TryTake(out Batch? left))
-            {
-                left.Dispose();
-            }
+            yield return batch;
         }
     }
 
-    private ExceptionDispatchInfo? Fill(BlockingCollection<Batch> queue, int epoch, long skipBatches, CancellationToken stop)
+    private IEnumerable<Batch> Make(int epoch, long skipBatches)
     {
-        try
+        int[]? order = _shuffle ? Permutation.Of(_dataset.Count, _seed, epoch) : null;
+        Sample[] samples = new Sample[_batchSize];
+        for (long i = skipBatches; i < BatchesPerEpoch; i++)
         {
-            int[]? order = _shuffle ? Permutation.Of(_dataset.Count, _seed, epoch) : null;
-            Sample[] samples = new Sample[_batchSize];
-            for (long i = skipBatches; i < BatchesPerEpoch && !stop.IsCancellationRequested; i++)
+            int first = checked((int)(i * _batchSize));
+            int count = Math.Min(_batchSize, SamplesPerRank - first);
+            for (int k = 0; k < count; k++)
             {
-                int first = checked((int)(i * _batchSize));
-                int count = Math.Min(_batchSize, SamplesPerRank - first);
-                for (int k = 0; k < count; k++)
-                {
-                    int at = _rank + ((first + k) * _worldSize);
-                    samples[k] = _dataset[order is null ? at : order[at]];
-                }
-
-                Batch batch = _collate(count == _batchSize ? samples : samples[..count]);
-                try
-                {
-                    queue.Add(batch, stop);
-                }
-                catch (OperationCanceledException)
-                {
-                    batch.Dispose();
-                    return null;
-                }
+                int at = _rank + ((first + k) * _worldSize);
+                int index = order is null ? at : order[at];
+                samples[k] = _dataset is IEpochDataset changing ? changing.Get(epoch, index) : _dataset[index];
             }
 
-            return null;
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            return ExceptionDispatchInfo.Capture(e);
-        }
-        finally
-        {
-            queue.CompleteAdding();
+            yield return _collate(count == _batchSize ? samples : samples[..count]);
         }
     }
 }

@@ -10,10 +10,15 @@ internal static class Permutation
 {
     private const ulong Golden = 0x9E3779B97F4A7C15;
 
-    public static int[] Of(int count, int seed, int epoch)
+    public static int[] Of(int count, int seed, int epoch) => Of(count, Mix(Mix(unchecked((ulong)seed)) + unchecked((ulong)epoch)));
+
+    /// <summary>The order within a window of a stream.</summary>
+    public static int[] Of(int count, int seed, int pass, int window) =>
+        Of(count, Mix(Mix(Mix(unchecked((ulong)seed)) + unchecked((ulong)pass)) + unchecked((ulong)window) + Golden));
+
+    private static int[] Of(int count, ulong state)
     {
         int[] order = [.. Enumerable.Range(0, count)];
-        ulong state = Mix(Mix(unchecked((ulong)seed)) + unchecked((ulong)epoch));
         for (int i = count - 1; i > 0; i--)
         {
             int j = (int)Below((ulong)i + 1, ref state);

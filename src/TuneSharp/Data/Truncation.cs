@@ -14,6 +14,13 @@ public enum TruncationType
 /// <remarks>torchtune counterpart: <c>torchtune/data/_utils.py</c>, <c>truncate</c>.</remarks>
 public static class Truncation
 {
+    /// <summary>Cuts made on this thread: whoever compares it before and after a sample knows whether the sample was cut.</summary>
+    [ThreadStatic]
+    private static long _cuts;
+
+    /// <inheritdoc cref="_cuts"/>
+    internal static long CutsOnThisThread => _cuts;
+
     /// <summary>Cuts a list to a length.</summary>
     /// <typeparam name="T">Token ids or mask bits.</typeparam>
     /// <param name="items">The list.</param>
@@ -31,6 +38,11 @@ public static class Truncation
         if (max < 1)
         {
             throw new ArgumentOutOfRangeException(nameof(maxSeqLen), max, "max_seq_len must be at least 1.");
+        }
+
+        if (items.Length > max)
+        {
+            _cuts++;
         }
 
         T[] cut = (items.Length <= max ? items : type == TruncationType.Right ? items[..max] : items[^max..]).ToArray();

@@ -28,7 +28,7 @@ internal static class DryRunReport
         long all = model.parameters().Sum(p => p.numel());
         long learned = trained.Sum(p => p.Value.numel());
         console.Line(FormattableString.Invariant($"parameters   {all:N0}, trained {learned:N0} ({100.0 * learned / all:0.##} %)"));
-        console.Line(FormattableString.Invariant($"samples      {data.Samples:N0}"));
+        console.Line(FormattableString.Invariant($"data         {data.Size}"));
         console.Line(FormattableString.Invariant(
             $"steps        {data.StepsPerEpoch:N0} an epoch x {cfg.Epochs} = {data.StepsPerEpoch * cfg.Epochs:N0}, each of {cfg.BatchSize} x {cfg.GradientAccumulationSteps} samples"));
 

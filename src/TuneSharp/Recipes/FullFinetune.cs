@@ -43,7 +43,7 @@ public static class FullFinetune
 
         // ---- 3. What we train on ----
         IModelTokenizer tokenizer = cfg.Tokenizer.Build();
-        using FinetuneData data = new(cfg, console, tokenizer, model.Shape.VocabSize, seed);
+        using FinetuneData data = new(cfg, console, tokenizer, model.Shape.VocabSize, seed, resume, stop);
         long lastStep = data.StepsPerEpoch * cfg.Epochs;
 
         // ---- 4. How we train ----
@@ -80,12 +80,12 @@ public static class FullFinetune
 
             if (step < lastStep && step % (cfg.SaveEveryNSteps ?? data.StepsPerEpoch) == 0)
             {
-                RunSetup.Save(cfg, checkpointer, model, optimizer, step, data.StepsPerEpoch, seed);
+                RunSetup.Save(cfg, checkpointer, model, optimizer, step, data, seed);
             }
         }
 
         // ---- 6. What we leave behind ----
-        string? saved = step == firstStep ? resume?.Folder : RunSetup.Save(cfg, checkpointer, model, optimizer, step, data.StepsPerEpoch, seed);
+        string? saved = step == firstStep ? resume?.Folder : RunSetup.Save(cfg, checkpointer, model, optimizer, step, data, seed);
         log.Finish(saved, step < lastStep);
         log.Sample("after training", tokenizer);
     }

@@ -77,11 +77,13 @@ internal static class RunSetup
 
     /// <summary>Saves the run: adapters or all weights, and what resuming needs.</summary>
     public static string Save(
-        FinetuneConfig cfg, Checkpointer checkpointer, TransformerDecoder model, Optimizer optimizer, long step, long stepsPerEpoch, int seed)
+        FinetuneConfig cfg, Checkpointer checkpointer, TransformerDecoder model, Optimizer optimizer, long step, FinetuneData data, int seed)
     {
         bool adaptersOnly = cfg is LoraFinetuneConfig { SaveAdapterWeightsOnly: true };
         Kernels.Quantization? held = cfg is LoraFinetuneConfig { SaveQuantizedBase: true } ? AdapterModel.Quantization(model) : null;
-        (long epoch, long inEpoch) = Math.DivRem(step, stepsPerEpoch);
+        (long epoch, long inEpoch) = Math.DivRem(step, data.StepsPerEpoch);
+        JsonObject numbers = new() { ["seed"] = seed, ["step"] = step, ["steps_per_epoch"] = data.StepsPerEpoch };
+        data.SaveState(numbers);
         using DisposeScope scope = NewDisposeScope();
         return checkpointer.Save(new SaveRequest
         {
@@ -91,7 +93,7 @@ internal static class RunSetup
             Quantization = held,
             Adapter = model.Lora is null ? null : AdapterModel.ToPeft(model, checkpointer.BaseModelName),
             AdapterTensors = model.Lora is null ? LazyTensors.None : AdapterModel.Tensors(model),
-            State = new TrainingState(new JsonObject { ["seed"] = seed, ["step"] = step, ["steps_per_epoch"] = stepsPerEpoch }, optimizer.StateTensors()),
+            State = new TrainingState(numbers, optimizer.StateTensors()),
             Step = step,
             Epoch = (int)Math.Max(0, epoch - 1),
             IsStep = cfg.SaveEveryNSteps is not null || inEpoch != 0,

@@ -3,7 +3,7 @@ namespace TuneSharp.Data;
 /// <summary>Finds data sets that cannot teach anything before a model is trained on them.</summary>
 public static class DatasetChecks
 {
-    /// <summary>Samples that are looked at, evenly spread over the data set.</summary>
+    /// <summary>Samples that are looked at, evenly spread over the data set, when it does not know itself.</summary>
     private const int ProbeCount = 64;
 
     /// <summary>Checks a data set.</summary>
@@ -18,20 +18,54 @@ public static class DatasetChecks
             throw new DatasetException("The data set is empty. Name files with rows, or a larger split.");
         }
 
+        return DatasetList.Summaries(dataset) is { } summaries ? Check(summaries) : Probe(dataset, count);
+    }
+
+    private static string[] Check(IReadOnlyList<DatasetSummary> summaries)
+    {
+        List<string> warnings = [];
+        for (int i = 0; i < summaries.Count; i++)
+        {
+            DatasetSummary summary = summaries[i];
+            string which = summaries.Count == 1 ? "the data set" : $"data set {i + 1} of {summaries.Count}";
+            if (summary.Untrained == summary.Samples)
+            {
+                throw new DatasetException(
+                    $"All labels are masked in all {summary.Samples} samples of {which}, so there is nothing to learn. {summary.WhyUntrained} " +
+                    $"The first: {summary.UntrainedPlaces[0]}.");
+            }
+
+            if (summary.Untrained > 0)
+            {
+                warnings.Add(
+                    $"{summary.Untrained} of {summary.Samples} samples of {which} have no token to learn: {summary.UntrainedNames}. {summary.WhyUntrained}".TrimEnd());
+            }
+
+            if (summary.SkippedSentence is { } skipped)
+            {
+                warnings.Add(skipped);
+            }
+        }
+
+        return [.. warnings];
+    }
+
+    private static string[] Probe(IDataset dataset, int count)
+    {
         int probes = Math.Min(ProbeCount, count);
         Sample? masked = null;
         int maskedCount = 0;
         for (int i = 0; i < probes; i++)
         {
             Sample sample = dataset[(int)((long)i * count / probes)];
-            if (!Learns(sample))
+            if (!sample.Learns)
             {
                 masked ??= sample;
                 maskedCount++;
             }
         }
 
-        if (maskedCount == probes && !Enumerable.Range(0, count).Any(i => Learns(dataset[i])))
+        if (maskedCount == probes && !Enumerable.Range(0, count).Any(i => dataset[i].Learns))
         {
             throw new DatasetException(
                 $"All labels are masked in all {count} samples of the data set, so there is nothing to learn. {Why(dataset, masked!)}");
@@ -42,12 +76,7 @@ public static class DatasetChecks
             : [];
     }
 
-    private static bool Learns(Sample sample) => sample.Labels.AsSpan().ContainsAnyExcept(Sample.IgnoreIndex);
-
-    private static string Why(IDataset dataset, Sample sample) => dataset switch
-    {
-        IComputedDataset computed => computed.WhyMasked(sample),
-        PackedDataset { WhyMasked: { } why } => why,
-        _ => "Check the columns, the roles and train_on_input.",
-    };
+    private static string Why(IDataset dataset, Sample sample) => dataset is RowDataset rows
+        ? rows.Transform.WhyMasked(sample)
+        : "Check the columns, the roles and train_on_input.";
 }

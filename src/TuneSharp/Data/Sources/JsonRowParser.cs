@@ -74,9 +74,17 @@ internal static class JsonRowParser
                 own = [.. shared.Take(i)];
             }
 
-            own?.Add(reader.GetString()!);
-            reader.Read();
-            values.Add(ReadValue(ref reader, place));
+            try
+            {
+                own?.Add(reader.GetString()!);
+                reader.Read();
+                values.Add(ReadValue(ref reader, place));
+            }
+            catch (InvalidOperationException e)
+            {
+                string column = own is null ? shared![i] : own.Count > i ? own[i] : "?";
+                throw new DatasetException($"{place}: column '{column}' is not UTF-8. Write the file anew in UTF-8, or remove the row.", e);
+            }
         }
 
         own = own ?? (values.Count == shared!.Count ? null : [.. shared.Take(values.Count)]);
