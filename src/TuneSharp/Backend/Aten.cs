@@ -79,6 +79,19 @@ public static partial class Aten
         return Take(s[0]);
     }
 
+    /// <summary>Rows in groups, each group times its own matrix; or, for two matrices, each group of columns times its group of rows.</summary>
+    /// <param name="a">[M, K], or [K, M] with groups of columns. Rows are multiples of 16 bytes.</param>
+    /// <param name="b">[G, K, N], or [M, N].</param>
+    /// <param name="ends">Where each group ends, [G], int32.</param>
+    /// <returns>[M, N], or [G, K, N].</returns>
+    public static Tensor GroupedMm(Tensor a, Tensor b, Tensor ends)
+    {
+        // _grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> Tensor
+        Span<ulong> s = [Handle(a), Handle(b), Optional(ends), 0, 0];
+        AtenApi.Call("aten::_grouped_mm\0"u8, Plain, s);
+        return Take(s[0]);
+    }
+
     /// <summary>One AdamW step for many parameters at once, in place. Add 1 to each step count before the call.</summary>
     /// <param name="parameters">Weights.</param>
     /// <param name="gradients">Their gradients.</param>

@@ -29,7 +29,7 @@ public sealed record LazyTensors(IReadOnlyList<TensorInfo> Infos, Func<string, T
                 throw new CheckpointException($"{info.Name} and {back[name].Ours} would both be saved as {name}.");
             }
 
-            infos.Add(info with { Name = name });
+            infos.Add(info with { Name = name, Shape = mapped.ShapeOf(info.Shape) });
         }
 
         return new LazyTensors(infos, name => back[name].Mapped.Apply(Read(back[name].Ours)));

@@ -168,10 +168,10 @@ public static class WeightLoader
         List<string> problems)
     {
         int wrong = 0;
-        foreach ((string name, (string file, _)) in plan)
+        foreach ((string name, (string file, MappedName mapped)) in plan)
         {
             TensorInfo info = source.Tensors[file];
-            long[] wants = parameters[name].shape;
+            long[] wants = mapped.ShapeOf(parameters[name].shape);
             if (!info.Shape.AsSpan().SequenceEqual(wants) && ++wrong <= 5)
             {
                 problems.Add($"{source.FileOf(file)}: {file} is {info.ShapeText}, the model wants [{string.Join(", ", wants)}].");

@@ -29,13 +29,23 @@ public sealed record RowOrder(Func<Tensor, Tensor> ToModel, Func<Tensor, Tensor>
 /// <param name="Model">Our name for it; null when the tensor is known and dropped.</param>
 /// <param name="Rows">Reordering, or null.</param>
 /// <param name="WeightName">Last part of our name when the file says <c>weight</c>: <c>scale</c> for norms.</param>
-public sealed record WeightRule(string File, string? Model, RowOrder? Rows = null, string WeightName = "weight");
+/// <param name="Transposed">The file holds the weight as [in, out] (GPT-2's Conv1D).</param>
+/// <param name="IsOlderName">Read, but never written: another line has the name that is written.</param>
+/// <remarks>A name of a tensor that is no <c>weight</c> or <c>bias</c> is written whole. A dropped name that ends with <c>.*</c> drops all that begin so.</remarks>
+public sealed record WeightRule(
+    string File, string? Model, RowOrder? Rows = null, string WeightName = "weight", bool Transposed = false,
+    bool IsOlderName = false);
 
 /// <summary>A name in the other naming, with the reordering that goes with it.</summary>
 /// <param name="Name">The name.</param>
 /// <param name="Transform">To the other side's row order; null when the rows keep theirs.</param>
-public readonly record struct MappedName(string Name, Func<Tensor, Tensor>? Transform)
+/// <param name="Transposed">Rows and columns change places.</param>
+public readonly record struct MappedName(string Name, Func<Tensor, Tensor>? Transform, bool Transposed = false)
 {
+    /// <summary>The shape on the other side.</summary>
+    /// <param name="shape">The shape on this side.</param>
+    public long[] ShapeOf(long[] shape) => Transposed ? [shape[1], shape[0]] : shape;
+
     /// <summary>The tensor in the other side's row order: itself where nothing changes.</summary>
     /// <param name="t">The tensor.</param>
     public Tensor Apply(Tensor t) => Transform is null ? t : Transform(t);
@@ -52,6 +62,7 @@ public sealed class WeightMap
 
     private readonly Dictionary<string, WeightRule> _byFile;
     private readonly Dictionary<string, WeightRule> _byModel;
+    private readonly List<string> _droppedPrefixes;
 
     /// <summary>Creates a map.</summary>
     /// <param name="rules">The lines.</param>
@@ -59,7 +70,8 @@ public sealed class WeightMap
     {
         Rules = [.. rules];
         _byFile = Rules.ToDictionary(r => r.File, StringComparer.Ordinal);
-        _byModel = Rules.Where(r => r.Model is not null).ToDictionary(r => r.Model!, StringComparer.Ordinal);
+        _droppedPrefixes = [.. Rules.Where(r => r.Model is null && r.File.EndsWith(".*", StringComparison.Ordinal)).Select(r => r.File[..^1])];
+        _byModel = Rules.Where(r => r is { Model: not null, IsOlderName: false }).ToDictionary(r => r.Model!, StringComparer.Ordinal);
     }
 
     /// <summary>The lines.</summary>
@@ -70,7 +82,8 @@ public sealed class WeightMap
     public bool IsDropped(string fileName)
     {
         (string pattern, _) = Number(fileName);
-        return _byFile.TryGetValue(pattern, out WeightRule? whole) ? whole.Model is null
+        return _droppedPrefixes.Exists(p => fileName.StartsWith(p, StringComparison.Ordinal)) ? true
+            : _byFile.TryGetValue(pattern, out WeightRule? whole) ? whole.Model is null
             : _byFile.TryGetValue(Stem(pattern).Stem, out WeightRule? rule) && rule.Model is null;
     }
 
@@ -80,7 +93,12 @@ public sealed class WeightMap
     {
         bool adapter = fileName.StartsWith(PeftPrefix, StringComparison.Ordinal);
         string name = adapter ? fileName[PeftPrefix.Length..] : fileName;
-        (string pattern, string? layer) = Number(name);
+        (string pattern, string[] numbers) = Number(name);
+        if (!adapter && _byFile.TryGetValue(pattern, out WeightRule? whole) && whole.Model is not null)
+        {
+            return new MappedName(Fill(whole.Model, numbers), whole.Rows?.ToModel);
+        }
+
         (string stem, string tail) = Stem(pattern);
         if (!_byFile.TryGetValue(stem, out WeightRule? rule) || rule.Model is null)
         {
@@ -92,21 +110,33 @@ public sealed class WeightMap
             "weight" => (rule.WeightName, true),
             "base_layer.weight" => (rule.WeightName, true),
             "bias" => ("bias", true),
+            "gamma" => (rule.WeightName, true), // TensorFlow's names, in the first BERT files
+            "beta" => ("bias", true),
             "lora_A.weight" or "lora_A.default.weight" => ("lora_a.weight", false),
             "lora_B.weight" or "lora_B.default.weight" => ("lora_b.weight", true),
             "lora_magnitude_vector" or "lora_magnitude_vector.weight" or "lora_magnitude_vector.default.weight" => ("magnitude", true),
             _ => null,
         };
-        return ours is { } o
-            ? new MappedName(Fill($"{rule.Model}.{o.Tail}", layer), o.Rows ? rule.Rows?.ToModel : null)
-            : null;
+        if (ours is not { } o)
+        {
+            return null;
+        }
+
+        string model = Fill($"{rule.Model}.{o.Tail}", numbers);
+        return rule.Transposed && o.Tail == rule.WeightName ? new MappedName(model, Transpose, Transposed: true)
+            : new MappedName(model, o.Rows ? rule.Rows?.ToModel : null);
     }
 
     /// <summary>Hugging Face's name of one of our tensors (PEFT's for <c>lora_a</c>, <c>lora_b</c>, <c>magnitude</c>); null when unknown.</summary>
     /// <param name="modelName">As in <c>layers.3.attn.q_proj.weight</c>.</param>
     public MappedName? ToFile(string modelName)
     {
-        (string pattern, string? layer) = Number(modelName);
+        (string pattern, string[] numbers) = Number(modelName);
+        if (_byModel.TryGetValue(pattern, out WeightRule? named))
+        {
+            return new MappedName(Fill(named.File, numbers), named.Rows?.ToFile);
+        }
+
         foreach ((string ours, string theirs, bool rows, bool adapter) in Tails)
         {
             if (!pattern.EndsWith("." + ours, StringComparison.Ordinal)
@@ -116,7 +146,12 @@ public sealed class WeightMap
                 continue;
             }
 
-            string name = Fill($"{rule.File}.{theirs}", layer);
+            string name = Fill($"{rule.File}.{theirs}", numbers);
+            if (rule.Transposed && theirs == "weight")
+            {
+                return new MappedName(name, Transpose, Transposed: true);
+            }
+
             return new MappedName(adapter ? PeftPrefix + name : name, rows ? rule.Rows?.ToFile : null);
         }
 
@@ -150,26 +185,36 @@ public sealed class WeightMap
     private static readonly string[] FileTails =
     [
         "lora_A.default.weight", "lora_B.default.weight", "lora_magnitude_vector.default.weight", "lora_magnitude_vector.weight",
-        "lora_A.weight", "lora_B.weight", "lora_magnitude_vector", "base_layer.weight", "weight", "bias",
+        "lora_A.weight", "lora_B.weight", "lora_magnitude_vector", "base_layer.weight", "weight", "bias", "gamma", "beta",
     ];
 
-    /// <summary>Replaces the first part that is a number by <c>{}</c>.</summary>
-    private static (string Pattern, string? Number) Number(string name)
+    /// <summary>Replaces the parts that are numbers by <c>{}</c>.</summary>
+    private static (string Pattern, string[] Numbers) Number(string name)
     {
         string[] parts = name.Split('.');
+        List<string> numbers = [];
         for (int i = 0; i < parts.Length; i++)
         {
             if (int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out _))
             {
-                string number = parts[i];
+                numbers.Add(parts[i]);
                 parts[i] = "{}";
-                return (string.Join('.', parts), number);
             }
         }
 
-        return (name, null);
+        return numbers.Count == 0 ? (name, []) : (string.Join('.', parts), [.. numbers]);
     }
 
-    private static string Fill(string pattern, string? layer) =>
-        layer is null ? pattern : pattern.Replace("{}", layer, StringComparison.Ordinal);
+    private static string Fill(string pattern, string[] numbers)
+    {
+        foreach (string number in numbers)
+        {
+            int at = pattern.IndexOf("{}", StringComparison.Ordinal);
+            pattern = at < 0 ? pattern : string.Concat(pattern.AsSpan(0, at), number, pattern.AsSpan(at + 2));
+        }
+
+        return pattern;
+    }
+
+    private static Tensor Transpose(Tensor w) => w.t();
 }

@@ -1,6 +1,12 @@
 using TuneSharp.Checkpointing;
 using TuneSharp.Config;
+using TuneSharp.Models.Bert;
+using TuneSharp.Models.Gpt2;
+using TuneSharp.Models.GptOss;
 using TuneSharp.Models.Llama;
+using TuneSharp.Models.Llama4;
+using TuneSharp.Models.Mixtral;
+using TuneSharp.Models.Qwen3Moe;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Peft;
 
@@ -12,7 +18,14 @@ public static class AutoModel
     /// <summary>The families, by <c>model_type</c>. A new family adds its line here.</summary>
     private static readonly Dictionary<string, ModelFamily> Families = new ModelFamily[]
     {
+        new("bert", BertEncoder.Shape, BertEncoder.Build, BertEncoder.Map),
+        new("gpt2", Gpt2Decoder.Shape, Gpt2Decoder.Build, Gpt2Decoder.Map),
+        new("gpt_oss", GptOssDecoder.Shape, GptOssDecoder.Build, GptOssDecoder.Map),
         new("llama", LlamaHfConfig.Shape, LlamaDecoder.Build, LlamaWeights.Map),
+        new("llama4", Llama4Decoder.WholeShape, Llama4Decoder.Build, Llama4Decoder.Map),
+        new("llama4_text", Llama4Decoder.Shape, Llama4Decoder.Build, Llama4Decoder.Map),
+        new("mixtral", MixtralDecoder.Shape, MixtralDecoder.Build, MixtralDecoder.Map),
+        new("qwen3_moe", Qwen3MoeDecoder.Shape, Qwen3MoeDecoder.Build, Qwen3MoeDecoder.Map),
     }.ToDictionary(f => f.ModelType, StringComparer.Ordinal);
 
     /// <summary>Fields of <c>config.json</c> that say nothing about what the model computes.</summary>
@@ -64,12 +77,23 @@ public static class AutoModel
     public static DecoderConfig Shape(HfConfig config)
     {
         DecoderConfig shape = Family(config).Shape(config).Checked();
-        string[] unread = [.. config.UnreadKeys.Where(k => !Ignored.Contains(k)).Order(StringComparer.Ordinal)];
-        return unread.Length == 0
-            ? shape
-            : throw new CheckpointException(
+        RequireRead(config, []);
+        return shape;
+    }
+
+    /// <summary>Refuses a file with fields that nobody asked for.</summary>
+    /// <param name="config">The file.</param>
+    /// <param name="alsoIgnored">Fields without effect besides those of every file.</param>
+    internal static void RequireRead(HfConfig config, IReadOnlyList<string> alsoIgnored)
+    {
+        string[] unread =
+            [.. config.UnreadKeys.Where(k => !Ignored.Contains(k) && !alsoIgnored.Contains(k, StringComparer.Ordinal)).Order(StringComparer.Ordinal)];
+        if (unread.Length > 0)
+        {
+            throw new CheckpointException(
                 $"{config.File}: {string.Join(", ", unread)}: not understood for model_type {config.ModelType}, and ignoring " +
                 "it could change what the model computes. Remove the field if you know that it does not matter.");
+        }
     }
 
     private static ModelFamily Family(HfConfig config) => Families.TryGetValue(config.ModelType, out ModelFamily? family)

@@ -43,7 +43,7 @@ internal static class HfDecoder
             AttnDropout = c.Number("attention_dropout", 0),
             AttentionBias = c.Flag("attention_bias", false),
             TieWordEmbeddings = c.Flag("tie_word_embeddings", tied) && !classifier,
-            NumClasses = classifier ? c.IntOrNull("num_labels") ?? Labels(c) : 0,
+            NumClasses = classifier ? NumLabels(c) : 0,
         };
     }
 
@@ -125,5 +125,6 @@ internal static class HfDecoder
             ? [.. list.Select(n => n!.GetValue<double>())]
             : throw new CheckpointException($"{c.File}: rope type longrope needs {key}, a list of numbers. Download the file again.");
 
-    private static int Labels(HfConfig c) => c.Get("id2label") is JsonObject labels ? labels.Count : 2;
+    /// <summary>Classes of a classifier.</summary>
+    public static int NumLabels(HfConfig c) => c.IntOrNull("num_labels") ?? (c.Get("id2label") is JsonObject labels ? labels.Count : 2);
 }

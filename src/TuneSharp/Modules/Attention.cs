@@ -63,6 +63,14 @@ internal static class Attention
     public static Tensor BlockCausalMask(IReadOnlyList<int[]> seqLens, long length, Device device)
     {
         using DisposeScope scope = NewDisposeScope();
+        Tensor same_B1TT = BlockMask(seqLens, length, device);
+        return same_B1TT.logical_and_(ones([length, length], ScalarType.Bool, device).tril()).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>True where a query may look: at all tokens of its own sample. [B, 1, T, T].</summary>
+    public static Tensor BlockMask(IReadOnlyList<int[]> seqLens, long length, Device device)
+    {
+        using DisposeScope scope = NewDisposeScope();
         long[] sampleOf = new long[seqLens.Count * length];
         for (int row = 0; row < seqLens.Count; row++)
         {
@@ -75,8 +83,7 @@ internal static class Attention
         }
 
         Tensor sample_BT = tensor(sampleOf).reshape(seqLens.Count, length).to(device);
-        Tensor same_BTT = sample_BT.unsqueeze(2).eq(sample_BT.unsqueeze(1));
-        return same_BTT.logical_and_(ones([length, length], ScalarType.Bool, device).tril()).unsqueeze(1).MoveToOuterDisposeScope();
+        return sample_BT.unsqueeze(2).eq(sample_BT.unsqueeze(1)).unsqueeze(1).MoveToOuterDisposeScope();
     }
 
     /// <summary>The formula term by term: what no kernel computes. Scores are capped before they are masked, as the models were trained.</summary>

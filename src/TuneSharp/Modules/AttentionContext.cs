@@ -14,6 +14,9 @@ public sealed record AttentionContext(
     /// <summary>Factor on the queries, [T, 1, 1] or [B, T, 1, 1]; null for none.</summary>
     public Tensor? QueryScale { get; init; }
 
+    /// <summary>Without a mask, a query sees no later key.</summary>
+    public bool Causal { get; init; } = true;
+
     /// <summary>The tensors that a layer reads while it trains, for activation checkpointing.</summary>
     internal IReadOnlyList<Tensor> Tensors => [.. ((Tensor?[])[Angles, Mask, QueryScale]).OfType<Tensor>()];
 
@@ -31,6 +34,7 @@ public sealed record AttentionContext(
 internal sealed class AttentionContexts
 {
     private readonly Tensor? _positions; // of the new tokens; null for 0 to T−1
+    private readonly Tensor? _given;
     private readonly Tensor? _mask;
     private readonly IReadOnlyList<int[]>? _seqLens;
     private readonly KvCache? _cache;
@@ -45,6 +49,7 @@ internal sealed class AttentionContexts
     {
         (_length, _device, _seqLens, _cache) = (tokens.shape[1], tokens.device, seqLens, cache);
         _positions = positions is null && Earlier > 0 ? arange(Earlier, All, ScalarType.Int64, _device) : positions;
+        _given = mask;
         if (seqLens is not null)
         {
             Attention.CheckSeqLens(seqLens, tokens.shape[0], _length);
@@ -63,14 +68,15 @@ internal sealed class AttentionContexts
 
     private long All => Earlier + _length;
 
-    private Tensor Positions => _positions ?? arange(_length, ScalarType.Int64, _device);
+    /// <summary>Positions of the new tokens, [T] or [B, T].</summary>
+    public Tensor Positions => _positions ?? arange(_length, ScalarType.Int64, _device);
 
     /// <summary>The context of a kind of layer.</summary>
     public AttentionContext For(LayerKind kind)
     {
         if (!_contexts.TryGetValue(kind, out AttentionContext? context))
         {
-            _contexts[kind] = context = new AttentionContext(AnglesOf(kind.Rope), MaskOf(kind), _seqLens, _cache)
+            _contexts[kind] = context = !kind.Causal ? Everywhere() : new AttentionContext(AnglesOf(kind.Rope), MaskOf(kind), _seqLens, _cache)
             {
                 KeyAngles = KeyAnglesOf(kind.Rope),
                 QueryScale = kind.Temperature?.Factors(Positions),
@@ -78,6 +84,18 @@ internal sealed class AttentionContexts
         }
 
         return context;
+    }
+
+    /// <summary>Every query sees its whole sample.</summary>
+    private AttentionContext Everywhere()
+    {
+        if (_cache is not null)
+        {
+            throw new ArgumentException("A model whose tokens see later ones (an encoder) has no KV cache: it does not generate text.");
+        }
+
+        Tensor? mask = _given ?? (_seqLens is null ? null : Attention.BlockMask(_seqLens, _length, _device));
+        return new AttentionContext(Angles: null, mask) { Causal = false };
     }
 
     private Tensor? AnglesOf(Rope? rope)

@@ -92,6 +92,39 @@ public sealed record DecoderConfig
     /// <summary>Outputs of a classifier's head; 0 for a language model.</summary>
     public long NumClasses { get; init; }
 
+    /// <summary>Positions are rows of a learned table of <see cref="MaxSeqLen"/> rows, and nothing is rotated (GPT-2, BERT).</summary>
+    public bool LearnedPositions { get; init; }
+
+    /// <summary>Every token sees all tokens of its text, later ones too (BERT).</summary>
+    public bool Bidirectional { get; init; }
+
+    /// <summary>Kinds of segments that tokens can belong to, each with a row of a learned table; 0 for none.</summary>
+    public long NumTokenTypes { get; init; }
+
+    /// <summary>Dropout rate on what attention and feed-forward blocks add.</summary>
+    public double ResidDropout { get; init; }
+
+    /// <summary>Dropout rate on embeddings.</summary>
+    public double EmbedDropout { get; init; }
+
+    /// <summary>Dropout rate before a classifier's head.</summary>
+    public double ClassifierDropout { get; init; }
+
+    /// <summary>Scores of layer i are divided by i + 1 as well.</summary>
+    public bool AttnScaleByLayer { get; init; }
+
+    /// <summary>The experts of the feed-forward blocks; null for a dense model.</summary>
+    public Moe.MoeConfig? Moe { get; init; }
+
+    /// <summary>Length of the pieces that rotated layers see by themselves; null for none (Llama 4).</summary>
+    public long? AttnChunk { get; init; }
+
+    /// <summary>Queries and keys are normed after the rotation, without weights.</summary>
+    public bool NormAfterRope { get; init; }
+
+    /// <summary>What all weight names in the files begin with, as in <c>language_model.</c>.</summary>
+    public string FilePrefix { get; init; } = "";
+
     /// <summary>Whether a layer has a sliding window.</summary>
     /// <param name="layer">Its number.</param>
     public bool Slides(int layer) => SlidingWindow is not null && (SlidingLayers?.Contains(layer) ?? true);
@@ -99,6 +132,11 @@ public sealed record DecoderConfig
     /// <summary>What the queries of each layer see and how they are turned; layers that agree share one kind.</summary>
     public IReadOnlyList<LayerKind> Kinds()
     {
+        if (LearnedPositions)
+        {
+            return [.. Enumerable.Repeat(new LayerKind(Rope: null, Causal: !Bidirectional), NumLayers)];
+        }
+
         Rope rope = new(HeadDim, MaxSeqLen, RopeBase, RopeScaling, PartialRotaryFactor);
         Rope near = SlidingRopeBase is { } theta ? new(HeadDim, MaxSeqLen, theta, SlidingRopeScaling, PartialRotaryFactor) : rope;
         return

@@ -9,8 +9,14 @@ public enum GateActivation
     /// <summary>x · σ(x).</summary>
     Silu,
 
-    /// <summary>GELU by its tanh formula (Gemma).</summary>
+    /// <summary>GELU by its tanh formula (Gemma, GPT-2).</summary>
     GeluTanh,
+
+    /// <summary>GELU exactly, by the error function (BERT).</summary>
+    Gelu,
+
+    /// <summary>max(0, x).</summary>
+    Relu,
 }
 
 /// <summary>SwiGLU or GEGLU: w2(act(w1·x) ∘ w3·x). State-dict keys <c>w1</c> (gate), <c>w2</c> (down), <c>w3</c> (up).</summary>
@@ -46,7 +52,7 @@ public sealed class FeedForward : Module<Tensor, Tensor>
     {
         using DisposeScope scope = NewDisposeScope();
         (Tensor gate, Tensor up) = (_w1.forward(x), _w3.forward(x));
-        Tensor inner = _activation == GateActivation.Silu ? FusedSwiGlu.Apply(gate, up) : Backend.Aten.GeluTanh(gate) * up;
+        Tensor inner = _activation == GateActivation.Silu ? FusedSwiGlu.Apply(gate, up) : PlainFeedForward.Activate(_activation, gate) * up;
         return _w2.forward(inner).MoveToOuterDisposeScope();
     }
 }

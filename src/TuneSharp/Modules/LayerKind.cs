@@ -5,7 +5,8 @@ namespace TuneSharp.Modules;
 /// <param name="Window">Keys a query sees, itself included, counted back from itself; null for all.</param>
 /// <param name="Chunk">Positions are cut into pieces of this length, and a query sees only its own piece; null for one piece.</param>
 /// <param name="Temperature">Growth of the queries with their position, or null.</param>
-public sealed record LayerKind(Rope? Rope, long? Window = null, long? Chunk = null, QueryTemperature? Temperature = null);
+/// <param name="Causal">A query sees no later key.</param>
+public sealed record LayerKind(Rope? Rope, long? Window = null, long? Chunk = null, QueryTemperature? Temperature = null, bool Causal = true);
 
 /// <summary>Queries are multiplied by 1 + <paramref name="Scale"/> · ln(1 + ⌊(p + <paramref name="Shift"/>) / <paramref name="Floor"/>⌋) at position p.</summary>
 /// <remarks>Llama 4 has shift 1, Ministral 3 shift 0. Attention stays sharp over contexts longer than those trained on.</remarks>

@@ -19,6 +19,14 @@ public sealed class LinearFactory(LoraConfig? lora)
     public Linear Attention(LoraModule module, long inDim, long outDim, bool bias = false) =>
         Make(_lora?.Targets(module) == true, inDim, outDim, bias, _quantization);
 
+    /// <summary>Several attention projections in one linear: it has adapters when one of them would.</summary>
+    /// <param name="modules">Which.</param>
+    /// <param name="inDim">Width of the input.</param>
+    /// <param name="outDim">Width of all outputs together.</param>
+    /// <param name="bias">Whether it has a bias.</param>
+    public Linear FusedAttention(IReadOnlyList<LoraModule> modules, long inDim, long outDim, bool bias = false) =>
+        Make(_lora is not null && modules.Any(_lora.Targets), inDim, outDim, bias, _quantization);
+
     /// <summary>A linear of a feed-forward block.</summary>
     /// <param name="module">Which.</param>
     /// <param name="inDim">Width of the input.</param>
@@ -31,8 +39,9 @@ public sealed class LinearFactory(LoraConfig? lora)
     /// <param name="embedDim">Width of the hidden states.</param>
     /// <param name="vocabSize">Width of the logits.</param>
     /// <param name="tied">The head reads the embedding table.</param>
+    /// <param name="bias">Whether it has a bias.</param>
     /// <exception cref="ArgumentException">Adapters on a tied head.</exception>
-    public Linear? Output(long embedDim, long vocabSize, bool tied)
+    public Linear? Output(long embedDim, long vocabSize, bool tied, bool bias = false)
     {
         bool adapted = _lora?.ApplyToOutput == true;
         if (tied)
@@ -43,7 +52,7 @@ public sealed class LinearFactory(LoraConfig? lora)
                 : null;
         }
 
-        return Make(adapted, embedDim, vocabSize, bias: false, _lora?.QuantizeOutput == true ? _quantization : null);
+        return Make(adapted, embedDim, vocabSize, bias, _lora?.QuantizeOutput == true ? _quantization : null);
     }
 
     /// <summary>The embedding table.</summary>

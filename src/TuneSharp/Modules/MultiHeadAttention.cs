@@ -80,7 +80,7 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
             q_BTNH = (q_BTNH * factors).to(q_BTNH.dtype); // turning and scaling commute
         }
 
-        if (context is { Mask: null, Cache: null } && dropout == 0 && _options is { IsPlainSoftmax: true, NormAfterRope: null }
+        if (context is { Mask: null, Cache: null, Causal: true } && dropout == 0 && _options is { IsPlainSoftmax: true, NormAfterRope: null }
             && FusedAttention.Fits(q_BTNH, k_BTKH, v_BTKH))
         {
             Tensor y_BTNH = FusedAttention.Apply(q_BTNH, k_BTKH, v_BTKH, context.Angles, context.SeqLens, _options.Scale);
@@ -90,7 +90,7 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
         Tensor q_BNTH = Turned(q_BTNH, context.Angles).transpose(1, 2);
         Tensor v_BKTH = v_BTKH.transpose(1, 2);
         Tensor k_BKTH;
-        bool causal = true;
+        bool causal = context.Causal;
         if (context.Cache is { KeepsRawKeys: true } raw)
         {
             causal = raw.Length == 0;

@@ -14,14 +14,20 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     [ComponentName(Name = "tok_embeddings")]
     private readonly Embedding _tokEmbeddings;
 
+    [ComponentName(Name = "input")]
+    private readonly InputStage? _input;
+
     [ComponentName(Name = "layers")]
     private readonly TorchSharp.Modules.ModuleList<TransformerLayer> _layers;
 
     [ComponentName(Name = "norm")]
-    private readonly RmsNorm _norm;
+    private readonly Module<Tensor, Tensor> _norm;
 
     [ComponentName(Name = "output")]
     private readonly Linear? _output;
+
+    [ComponentName(Name = "output_bias")]
+    private readonly Parameter? _outputBias;
 
     private ActivationPolicy _activations = new();
     private ActivationOffload? _offload;
@@ -31,15 +37,18 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <param name="weights">Its table of weight names.</param>
     /// <param name="tokEmbeddings">Embedding table.</param>
     /// <param name="layers">Layers, first to last.</param>
-    /// <param name="norm">Last norm.</param>
+    /// <param name="norm">Last norm, or whatever stands between the layers and the head.</param>
     /// <param name="output">Head, or null to use the embedding table.</param>
+    /// <param name="input">What is done to embeddings before the first layer, or null.</param>
+    /// <param name="tiedBias">A bias on the logits of a head that is the embedding table.</param>
     public TransformerDecoder(
-        DecoderConfig shape, WeightMap weights, Embedding tokEmbeddings, IEnumerable<TransformerLayer> layers, RmsNorm norm,
-        Linear? output)
+        DecoderConfig shape, WeightMap weights, Embedding tokEmbeddings, IEnumerable<TransformerLayer> layers,
+        Module<Tensor, Tensor> norm, Linear? output, InputStage? input = null, bool tiedBias = false)
         : base(nameof(TransformerDecoder))
     {
         (Shape, Weights) = (shape, weights);
-        (_tokEmbeddings, _norm, _output) = (tokEmbeddings, norm, output);
+        (_tokEmbeddings, _norm, _output, _input) = (tokEmbeddings, norm, output, input);
+        _outputBias = tiedBias ? BuildScope.NewParameter(b => b.zero_(), always: false, shape.VocabSize) : null;
         _layers = new TorchSharp.Modules.ModuleList<TransformerLayer>([.. layers]);
         RegisterComponents();
     }
@@ -73,6 +82,12 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
         }
     }
 
+    /// <summary>How evenly tokens spread over experts, for the router's auxiliary loss; null for a dense model.</summary>
+    public Moe.RouterBalance? Balance { get; init; }
+
+    /// <summary>Whether logits are hidden·Wᵀ alone: no bias, no adapters.</summary>
+    public bool HasPlainHead => _outputBias is null && _output is null or { Bias: null } and not Peft.LoraLinear;
+
     /// <summary>The head's own layer; null when it is tied to the embedding table.</summary>
     public Linear? OutputLayer => _output;
 
@@ -98,11 +113,12 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <param name="positions">[T] or [B, T], int64; null for 0 to T−1 (after what <paramref name="cache"/> holds).</param>
     /// <param name="mask">[B, 1, T, S], true where a query may look; null for causal.</param>
     /// <param name="cache">Earlier keys and values, extended by this call.</param>
+    /// <param name="tokenTypes">Segment of each token, [B, T], int64; null for the first.</param>
     /// <returns>[B, T, V], fp32.</returns>
-    public Tensor Logits(Tensor tokens, Tensor? positions = null, Tensor? mask = null, KvCache? cache = null)
+    public Tensor Logits(Tensor tokens, Tensor? positions = null, Tensor? mask = null, KvCache? cache = null, Tensor? tokenTypes = null)
     {
         using DisposeScope scope = NewDisposeScope();
-        return Unembed(Hidden(tokens, positions, mask, null, cache)).MoveToOuterDisposeScope();
+        return Unembed(Hidden(tokens, positions, mask, null, cache, tokenTypes)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Hidden states after the last norm: what the head reads. Losses that work in chunks start here.</summary>
@@ -111,11 +127,14 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <param name="mask">[B, 1, T, S], true where a query may look, or null.</param>
     /// <param name="seqLens">Lengths of the samples packed into each row, or null.</param>
     /// <param name="cache">Earlier keys and values, or null.</param>
+    /// <param name="tokenTypes">Segment of each token, [B, T], int64; null for the first.</param>
     /// <returns>[B, T, D].</returns>
     public Tensor Hidden(
-        Tensor tokens, Tensor? positions = null, Tensor? mask = null, IReadOnlyList<int[]>? seqLens = null, KvCache? cache = null)
+        Tensor tokens, Tensor? positions = null, Tensor? mask = null, IReadOnlyList<int[]>? seqLens = null, KvCache? cache = null,
+        Tensor? tokenTypes = null)
     {
         using DisposeScope scope = NewDisposeScope();
+        using IDisposable? counted = Balance?.Forward();
         AttentionContexts contexts = new(tokens, positions, mask, seqLens, cache);
         Tensor h = _tokEmbeddings.forward(tokens);
         if (Shape.EmbedScale != 1)
@@ -123,6 +142,7 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
             h = h * Rounded(Shape.EmbedScale, h.dtype);
         }
 
+        h = _input?.Apply(h, contexts.Positions, tokenTypes) ?? h;
         for (int i = 0; i < _layers.Count; i++)
         {
             TransformerLayer layer = _layers[i];
@@ -145,7 +165,8 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     public Tensor Unembed(Tensor hidden)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor logits = _output is null ? _tokEmbeddings.Project(hidden) : _output.forward(hidden);
+        Tensor logits = _output is not null ? _output.forward(hidden)
+            : _outputBias is null ? _tokEmbeddings.Project(hidden) : _tokEmbeddings.Project(hidden) + _outputBias;
         logits = logits.to(ScalarType.Float32);
         if (Shape.LogitSoftCap is { } cap)
         {

@@ -14,22 +14,22 @@ namespace TuneSharp.Modules;
 public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
 {
     [ComponentName(Name = "attn")]
-    private readonly MultiHeadAttention _attn;
+    private readonly Module<Tensor, AttentionContext, Tensor> _attn;
 
     [ComponentName(Name = "mlp")]
     private readonly Module<Tensor, Tensor> _mlp;
 
     [ComponentName(Name = "sa_norm")]
-    private readonly RmsNorm? _saNorm;
+    private readonly Module<Tensor, Tensor>? _saNorm;
 
     [ComponentName(Name = "mlp_norm")]
-    private readonly RmsNorm? _mlpNorm;
+    private readonly Module<Tensor, Tensor>? _mlpNorm;
 
     [ComponentName(Name = "sa_scale")]
-    private readonly RmsNorm? _saScale;
+    private readonly Module<Tensor, Tensor>? _saScale;
 
     [ComponentName(Name = "mlp_scale")]
-    private readonly RmsNorm? _mlpScale;
+    private readonly Module<Tensor, Tensor>? _mlpScale;
 
     /// <summary>Builds a layer.</summary>
     /// <param name="kind">What its queries see and how they are turned.</param>
@@ -40,8 +40,8 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
     /// <param name="saScale">Norm after the attention.</param>
     /// <param name="mlpScale">Norm after the feed-forward block.</param>
     public TransformerLayer(
-        LayerKind kind, MultiHeadAttention attn, Module<Tensor, Tensor> mlp, RmsNorm? saNorm = null, RmsNorm? mlpNorm = null,
-        RmsNorm? saScale = null, RmsNorm? mlpScale = null)
+        LayerKind kind, Module<Tensor, AttentionContext, Tensor> attn, Module<Tensor, Tensor> mlp, Module<Tensor, Tensor>? saNorm = null,
+        Module<Tensor, Tensor>? mlpNorm = null, Module<Tensor, Tensor>? saScale = null, Module<Tensor, Tensor>? mlpScale = null)
         : base(nameof(TransformerLayer))
     {
         (Kind, _attn, _mlp) = (kind, attn, mlp);
@@ -57,6 +57,12 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
 
     /// <summary>Tokens that the feed-forward block takes at a time while training; 0 for all.</summary>
     internal long TileTokens { get; set; }
+
+    /// <summary>Dropout rate on what attention and feed-forward block add, while training.</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>BERT's order: the norms come after each sum, sa_norm(x + attn(x)), then mlp_norm(h + mlp(h)).</summary>
+    public bool NormsAfterSum { get; init; }
 
     /// <summary>Applies the layer.</summary>
     /// <param name="x">[B, T, D].</param>
@@ -76,13 +82,19 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
     private Tensor Attend(Tensor x, AttentionContext context)
     {
         using DisposeScope scope = NewDisposeScope();
-        return (x + Normed(_saScale, _attn.forward(Normed(_saNorm, x), context))).MoveToOuterDisposeScope();
+        Tensor y = NormsAfterSum
+            ? Normed(_saNorm, x + Dropped(_attn.forward(x, context)))
+            : x + Normed(_saScale, Dropped(_attn.forward(Normed(_saNorm, x), context)));
+        return y.MoveToOuterDisposeScope();
     }
 
     private Tensor Feed(Tensor h)
     {
         using DisposeScope scope = NewDisposeScope();
-        return (h + Normed(_mlpScale, _mlp.forward(Normed(_mlpNorm, h)))).MoveToOuterDisposeScope();
+        Tensor y = NormsAfterSum
+            ? Normed(_mlpNorm, h + Dropped(_mlp.forward(h)))
+            : h + Normed(_mlpScale, Dropped(_mlp.forward(Normed(_mlpNorm, h))));
+        return y.MoveToOuterDisposeScope();
     }
 
     /// <summary>No token's result depends on another's, so tiles of tokens give the same, and only one tile's width of F is ever there.</summary>
@@ -93,5 +105,7 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
         return cat([.. tiles.Select(tile => ActivationCheckpoint.Run(Feed, tile))], 0).reshape(h.shape).MoveToOuterDisposeScope();
     }
 
-    private static Tensor Normed(RmsNorm? norm, Tensor x) => norm?.forward(x) ?? x;
+    private Tensor Dropped(Tensor x) => training && Dropout > 0 ? functional.dropout(x, Dropout, training: true) : x;
+
+    private static Tensor Normed(Module<Tensor, Tensor>? norm, Tensor x) => norm?.forward(x) ?? x;
 }

@@ -60,7 +60,7 @@ public sealed class LinearCrossEntropyLoss : ILoss
         Tensor h_MD = flat_ND.index_select(0, learned);
         Tensor t_M = targets_N.index_select(0, learned);
         SoftmaxLossOptions options = _options with { SoftCap = model.Shape.LogitSoftCap ?? 0 };
-        Tensor sum = model.OutputLayer is Peft.LoraLinear
+        Tensor sum = !model.HasPlainHead
             ? SumThroughAutograd(model, h_MD, t_M, _numOutputChunks, options)
             : LinearCrossEntropy.Sum(h_MD, model.DenseOutputWeight, t_M, _numOutputChunks, options);
         return sum.MoveToOuterDisposeScope();
