@@ -28,10 +28,10 @@ public sealed record RowOrder(Func<Tensor, Tensor> ToModel, Func<Tensor, Tensor>
 /// <param name="File">Module or tensor name in the file, <c>{}</c> for the layer number, without <c>.weight</c> or <c>.bias</c>.</param>
 /// <param name="Model">Our name for it; null when the tensor is known and dropped.</param>
 /// <param name="Rows">Reordering, or null.</param>
-/// <param name="WeightName">Last part of our name when the file says <c>weight</c>: <c>scale</c> for norms.</param>
+/// <param name="WeightName">Last part of our name when the file says <c>weight</c>: <c>scale</c> for norms; empty when the names are whole.</param>
 /// <param name="Transposed">The file holds the weight as [in, out] (GPT-2's Conv1D).</param>
 /// <param name="IsOlderName">Read, but never written: another line has the name that is written.</param>
-/// <remarks>A name of a tensor that is no <c>weight</c> or <c>bias</c> is written whole. A dropped name that ends with <c>.*</c> drops all that begin so.</remarks>
+/// <remarks>A dropped name that ends with <c>.*</c> drops all that begin so.</remarks>
 public sealed record WeightRule(
     string File, string? Model, RowOrder? Rows = null, string WeightName = "weight", bool Transposed = false,
     bool IsOlderName = false);
@@ -94,7 +94,7 @@ public sealed class WeightMap
         bool adapter = fileName.StartsWith(PeftPrefix, StringComparison.Ordinal);
         string name = adapter ? fileName[PeftPrefix.Length..] : fileName;
         (string pattern, string[] numbers) = Number(name);
-        if (!adapter && _byFile.TryGetValue(pattern, out WeightRule? whole) && whole.Model is not null)
+        if (!adapter && _byFile.TryGetValue(pattern, out WeightRule? whole) && whole is { Model: not null, WeightName: "" })
         {
             return new MappedName(Fill(whole.Model, numbers), whole.Rows?.ToModel);
         }
@@ -132,7 +132,7 @@ public sealed class WeightMap
     public MappedName? ToFile(string modelName)
     {
         (string pattern, string[] numbers) = Number(modelName);
-        if (_byModel.TryGetValue(pattern, out WeightRule? named))
+        if (_byModel.TryGetValue(pattern, out WeightRule? named) && named.WeightName.Length == 0)
         {
             return new MappedName(Fill(named.File, numbers), named.Rows?.ToFile);
         }

@@ -116,7 +116,7 @@ internal static class BertEncoder
                 new("bert.pooler.*", null),
                 new("classifier.*", null),
                 .. s.TieWordEmbeddings
-                    ? (IEnumerable<WeightRule>)[new("cls.predictions.bias", "output_bias"), new("cls.predictions.decoder.*", null)]
+                    ? (IEnumerable<WeightRule>)[new("cls.predictions.bias", "output_bias", WeightName: ""), new("cls.predictions.decoder.*", null)]
                     : [new("cls.predictions.decoder", "output"), new("cls.predictions.bias", null)],
             ]);
         return new(rules);

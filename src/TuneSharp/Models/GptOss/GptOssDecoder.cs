@@ -52,11 +52,11 @@ internal static class GptOssDecoder
     public static WeightMap Map(DecoderConfig s) => new(
     [
         .. MoeDecoder.Rules(s),
-        new("model.layers.{}.self_attn.sinks", "layers.{}.attn.sinks"),
+        new("model.layers.{}.self_attn.sinks", "layers.{}.attn.sinks", WeightName: ""),
         new("model.layers.{}.mlp.router", "layers.{}.mlp.router"),
-        new("model.layers.{}.mlp.experts.gate_up_proj", "layers.{}.mlp.experts.gate_up_proj"),
-        new("model.layers.{}.mlp.experts.gate_up_proj_bias", "layers.{}.mlp.experts.gate_up_bias"),
-        new("model.layers.{}.mlp.experts.down_proj", "layers.{}.mlp.experts.down_proj"),
-        new("model.layers.{}.mlp.experts.down_proj_bias", "layers.{}.mlp.experts.down_bias"),
+        new("model.layers.{}.mlp.experts.gate_up_proj", "layers.{}.mlp.experts.gate_up_proj", WeightName: ""),
+        new("model.layers.{}.mlp.experts.gate_up_proj_bias", "layers.{}.mlp.experts.gate_up_bias", WeightName: ""),
+        new("model.layers.{}.mlp.experts.down_proj", "layers.{}.mlp.experts.down_proj", WeightName: ""),
+        new("model.layers.{}.mlp.experts.down_proj_bias", "layers.{}.mlp.experts.down_bias", WeightName: ""),
     ]);
 }

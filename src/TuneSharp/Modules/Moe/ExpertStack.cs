@@ -1,6 +1,5 @@
 using TuneSharp.Backend;
 using TuneSharp.Kernels;
-using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules.Moe;
 

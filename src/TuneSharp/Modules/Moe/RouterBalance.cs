@@ -1,5 +1,4 @@
 using TuneSharp.Kernels;
-using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Modules.Moe;
 
