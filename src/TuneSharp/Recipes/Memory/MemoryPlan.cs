@@ -20,6 +20,15 @@ internal static class MemoryPlan
         bool named = cfg.Model.Name != "auto" || cfg.Model.Arguments.GetValueOrDefault("path") is not null;
         using BuildScope scope = new(META, cfg.Dtype, initialise: false);
         using TransformerDecoder model = named ? cfg.Model.Build() : cfg.Model.Build(cfg.Checkpointer.Build());
+        return Read(cfg, model, length);
+    }
+
+    /// <summary>The inputs of a config whose model is built, and not yet prepared for training.</summary>
+    /// <param name="cfg">The run.</param>
+    /// <param name="model">Its model, without memory.</param>
+    /// <param name="length">Tokens of a row; null for the tokenizer's <c>max_seq_len</c>, else 2048.</param>
+    public static MemoryInputs Read(FinetuneConfig cfg, TransformerDecoder model, long? length)
+    {
         if (cfg is LoraFinetuneConfig)
         {
             Adapters.FreezeAllBut(model);
