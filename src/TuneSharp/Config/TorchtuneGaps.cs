@@ -57,14 +57,14 @@ internal static class TorchtuneGaps
         ["quantize"] = Quantisation,
     };
 
-    private static readonly Dictionary<string, Gap> Packages = new(StringComparer.Ordinal)
+    /// <summary>By package; where only one part of a package is missing, by its full name.</summary>
+    private static readonly Dictionary<string, Gap> Parts = new(StringComparer.Ordinal)
     {
         ["torchtune.models.llama3_2_vision"] = Pictures,
         ["torchtune.datasets.multimodal"] = Pictures,
-        ["torchtune.dev.grpo.gsm8k"] = Reinforcement with
+        ["torchtune.dev.grpo.gsm8k.gsm8k_dataset"] = Reinforcement with
         {
-            Instead = "To train on GSM8K's own answers take torchtune.datasets.instruct_dataset with " +
-                "`source: openai/gsm8k`, `name: main` and `column_map: {input: question, output: answer}`",
+            Instead = "To train on GSM8K's own answers take torchtune.dev.grpo.gsm8k.gsm8k_sft",
         },
         ["torchtune.dev.grpo.loss"] = Reinforcement,
         ["torchtune.dev.rl.linear_grpo_loss"] = Reinforcement,
@@ -83,11 +83,13 @@ internal static class TorchtuneGaps
     /// <summary>The gap of a component of torchtune's, or null.</summary>
     /// <param name="component">Its name, in full or as its last segment.</param>
     public static Gap? OfComponent(string component) =>
-        TorchtuneNames.PackageOf(component) is { } package ? Packages.GetValueOrDefault(package) : null;
+        TorchtuneNames.PackageOf(component) is { } package
+            ? Parts.GetValueOrDefault(package) ?? Parts.GetValueOrDefault($"{package}.{component[(component.LastIndexOf('.') + 1)..]}")
+            : null;
 
-    /// <summary>Whether a config's text names a component of a missing package; a quick look, without reading the YAML.</summary>
+    /// <summary>Whether a config's text names a component that is missing; a quick look, without reading the YAML.</summary>
     /// <param name="text">The config.</param>
-    public static bool AreIn(string text) => Packages.Keys.Any(p => text.Contains(p + ".", StringComparison.Ordinal));
+    public static bool AreIn(string text) => Parts.Keys.Any(p => text.Contains(p + ".", StringComparison.Ordinal) || text.Contains(p + "\n", StringComparison.Ordinal));
 
     /// <summary>Makes one problem of all that have the same gap: who asks for pictures hears that once.</summary>
     /// <param name="problems">The mistakes of a config.</param>
