@@ -1,5 +1,3 @@
-using System.Runtime.ExceptionServices;
-
 namespace TuneSharp.Templates;
 
 /// <content>Filters that work on sequences and dicts.</content>
@@ -65,23 +63,25 @@ internal static partial class Filters
     private static Func<object?, object?> Key(object? attribute, bool caseSensitive, object? fallback = null) => item =>
         Folded(attribute is null ? item : PyAttributes.Path(item, attribute, fallback), caseSensitive);
 
-    private static Comparer<object?> Order(bool reverse) => Comparer<object?>.Create((a, b) => reverse ? PyOps.Compare(b, a, "<") : PyOps.Compare(a, b, "<"));
-
+    /// <summary>A stable sort that asks as Python does, whether a later item is less than an earlier one: its error names them in that order.</summary>
     private static IEnumerable<object?> Ordered(IEnumerable<object?> items, Func<object?, object?> key, bool reverse)
     {
-        object?[] list = [.. items];
-        object?[] keys = [.. list.Select(key)];
-        int[] order = [.. Enumerable.Range(0, list.Length)];
-        try
+        List<(object? Key, object? Item)> sorted = [];
+        foreach (object? item in reverse ? items.Reverse() : items)
         {
-            // A stable sort, also in reverse: equal ones keep their order.
-            return [.. order.OrderBy(i => keys[i], Order(reverse)).Select(i => list[i])];
+            object? its = key(item);
+            (int low, int high) = (0, sorted.Count);
+            while (low < high)
+            {
+                int middle = (low + high) / 2;
+                (low, high) = PyOps.Compare(its, sorted[middle].Key, "<") < 0 ? (low, middle) : (middle + 1, high);
+            }
+
+            sorted.Insert(low, (its, item));
         }
-        catch (InvalidOperationException e) when (e.InnerException is TemplateException)
-        {
-            ExceptionDispatchInfo.Throw(e.InnerException); // a failed comparison comes wrapped
-            throw;
-        }
+
+        IEnumerable<object?> result = sorted.Select(p => p.Item);
+        return reverse ? result.Reverse() : result; // equal ones keep their order in both directions
     }
 
     private static PyList Sort(object? value, object?[] bound)

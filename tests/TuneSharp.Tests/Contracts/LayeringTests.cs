@@ -17,18 +17,19 @@ public sealed class LayeringTests
         ["Config"] = [],
         ["Backend"] = ["Native"],
         ["Tokenizers"] = ["Config"],
+        ["Templates"] = [],
         ["Checkpointing"] = ["Config", "Backend", "Kernels"],
         ["Hub"] = [],
         ["Kernels"] = ["Config", "Backend", "Native"],
         ["Modules"] = ["Config", "Backend", "Checkpointing", "Kernels"],
-        ["Data"] = ["Config", "Backend", "Tokenizers"],
-        ["Models"] = ["Config", "Backend", "Tokenizers", "Checkpointing", "Kernels", "Modules", "Data"],
+        ["Data"] = ["Config", "Backend", "Tokenizers", "Templates"],
+        ["Models"] = ["Config", "Backend", "Tokenizers", "Templates", "Checkpointing", "Kernels", "Modules", "Data"],
         ["Training"] = ["Config", "Backend", "Checkpointing", "Kernels", "Modules"],
-        ["Generation"] = ["Config", "Backend", "Tokenizers", "Checkpointing", "Kernels", "Modules", "Data", "Models"],
-        ["Evaluation"] = ["Config", "Backend", "Tokenizers", "Checkpointing", "Kernels", "Modules", "Data", "Models", "Generation"],
+        ["Generation"] = ["Config", "Backend", "Tokenizers", "Templates", "Checkpointing", "Kernels", "Modules", "Data", "Models"],
+        ["Evaluation"] = ["Config", "Backend", "Tokenizers", "Templates", "Checkpointing", "Kernels", "Modules", "Data", "Models", "Generation"],
         ["Recipes"] =
         [
-            "Config", "Backend", "Tokenizers", "Checkpointing", "Hub", "Kernels", "Modules", "Data", "Models", "Training", "Generation",
+            "Config", "Backend", "Tokenizers", "Templates", "Checkpointing", "Hub", "Kernels", "Modules", "Data", "Models", "Training", "Generation",
             "Evaluation",
         ],
     };
@@ -106,7 +107,7 @@ internal static class Planted
     [
         LibTorch.Loaded, ComponentRegistry.Names, new Func<string, TorchSharp.torch.Device>(TuneSharp.Backend.TorchBackend.ParseDevice),
         new Func<string, TuneSharp.Tokenizers.ITokenizer>(path => TuneSharp.Tokenizers.TokenizerLoader.Load(path)),
-        new TuneSharp.Checkpointing.CheckpointException(""), new TuneSharp.Hub.HubException(""), TuneSharp.Kernels.KernelChoice.Fused, TuneSharp.Modules.BuildScope.Current,
+        new TuneSharp.Checkpointing.CheckpointException(""), new TuneSharp.Hub.HubException(""), new TuneSharp.Templates.TemplateException(""), TuneSharp.Kernels.KernelChoice.Fused, TuneSharp.Modules.BuildScope.Current,
         typeof(TuneSharp.Data.Message), TuneSharp.Models.AutoModel.KnownTypes, TuneSharp.Training.RunConsole.Silent,
         new TuneSharp.Generation.GenerationOptions(), new Func<string, string, object>((a, b) => TuneSharp.Evaluation.Parity.Compare(a, b)),
         new Func<TuneSharp.Recipes.LoraFinetuneTrainer, object>(t => t.Train()),
