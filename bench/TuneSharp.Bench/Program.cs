@@ -11,6 +11,12 @@ if (args is ["tokenizers", ..])
 }
 
 TorchBackend.EnsureLoaded();
+if (args is ["stream", ..])
+{
+    StreamBench.Run(args.Length > 1 ? long.Parse(args[1], CultureInfo.InvariantCulture) : 10_000_000, isPacked: args.Contains("packed"));
+    return;
+}
+
 int steps = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 3;
 ScalarType[] dtypes = args.FirstOrDefault() switch
 {

@@ -42,7 +42,7 @@ public sealed class Batch : IDisposable
     public int MaxTokenId { get; init; }
 
     /// <summary>Where a stream goes on after this batch; null for data sets with a length.</summary>
-    internal JsonObject? StreamState { get; set; }
+    public JsonObject? StreamState { get; internal set; }
 
     /// <summary>The same batch on another device; this one is disposed if it had to be copied.</summary>
     /// <param name="device">Where to.</param>

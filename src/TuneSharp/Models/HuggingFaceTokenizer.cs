@@ -161,7 +161,8 @@ public sealed class HuggingFaceTokenizer : IModelTokenizer
         {
             Message message = templated[i];
             int start = ids.Count;
-            int[] body = _template is null ? _tokenizer.EncodeAsText(message.Content) : _tokenizer.Encode(message.Content);
+            string content = message.ContentAndCalls();
+            int[] body = _template is null ? _tokenizer.EncodeAsText(content) : _tokenizer.Encode(content);
             if (i == 0 && BosId is { } bos && (body.Length == 0 || body[0] != bos))
             {
                 ids.Add(bos);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using TuneSharp.Data;
 
 namespace TuneSharp.Tests.Data;
@@ -86,6 +87,35 @@ public sealed class DatasetTests : IDisposable
         MessageRules.Validate(messages);
         Assert.Contains("not text", Assert.Throws<DatasetException>(() => Messages(
             new OpenAIToMessages(), """{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}""")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Tool_calls_go_through_with_all_that_a_template_reads()
+    {
+        const string Json = """
+            {"tools": [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}],
+             "messages": [{"role": "user", "content": "1+2?"},
+             {"role": "assistant", "content": null, "reasoning_content": "sum", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{\"a\": 1, \"b\": 2.5}"}}]},
+             {"role": "tool", "tool_call_id": "c1", "name": "add", "content": "3.5"}, {"role": "assistant", "content": "3.5"}]}
+            """;
+        Message[] messages = Messages(new OpenAIToMessages(), Json);
+        MessageRules.Validate(messages);
+        Assert.Equal("add", messages[0].Tools!.Value[0].GetProperty("function").GetProperty("name").GetString());
+        Assert.Equal(("", false, false), (messages[1].Content, messages[1].Eot, messages[1].Masked));
+        Assert.Equal("{\"a\": 1, \"b\": 2.5}", Assert.Single(messages[1].ToolCalls!).GetProperty("function").GetProperty("arguments").GetString());
+        Assert.Equal("sum", messages[1].Extra!["reasoning_content"].GetString());
+        Assert.Equal(["tool_call_id", "name"], messages[2].Extra!.Keys);
+        Assert.True(messages[2].Masked);
+        Assert.Equal("{\"name\": \"add\", \"parameters\": {\"a\": 1, \"b\": 2.5}}", messages[1].ContentAndCalls());
+        Assert.Equal("3.5", messages[3].ContentAndCalls());
+        Assert.Contains("only the assistant makes", Assert.Throws<DatasetException>(() => Messages(
+            new OpenAIToMessages(), """{"messages": [{"role": "user", "content": "x", "tool_calls": [{"a": 1}]}]}""")).Message, StringComparison.Ordinal);
+        Assert.Contains("tool_calls holds text", Assert.Throws<DatasetException>(() => Messages(
+            new OpenAIToMessages(), """{"messages": [{"role": "assistant", "tool_calls": "x"}]}""")).Message, StringComparison.Ordinal);
+        Assert.Equal(JsonValueKind.Array, Messages(
+            new OpenAIToMessages(), """{"tools": "[1]", "messages": [{"role": "user", "content": "x"}]}""")[0].Tools!.Value.ValueKind);
+        Assert.Contains("column 'tools' is a text that is not JSON", Assert.Throws<DatasetException>(() => Messages(
+            new OpenAIToMessages(), """{"tools": "[1", "messages": [{"role": "user", "content": "x"}]}""")).Message, StringComparison.Ordinal);
     }
 
     [Theory]

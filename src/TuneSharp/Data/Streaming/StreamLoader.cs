@@ -34,14 +34,14 @@ public sealed class StreamLoader : IDisposable
     }
 
     /// <summary>Batches without end.</summary>
-    /// <param name="state">Where to go on; null for the beginning.</param>
+    /// <param name="state">The <see cref="Batch.StreamState"/> of the last batch that was used; null for the beginning.</param>
     /// <param name="stop">Ends the enumeration, without an exception.</param>
     /// <returns>Batches, which the caller disposes. What goes wrong on the loader's thread is thrown here.</returns>
-    internal IEnumerable<Batch> Batches(JsonObject? state, CancellationToken stop) => Ahead(Make(state, passes: int.MaxValue), stop);
+    public IEnumerable<Batch> Batches(JsonObject? state = null, CancellationToken stop = default) => Ahead(Make(state, passes: int.MaxValue), stop);
 
     /// <summary>The batches of one pass over the data, the last of which may be smaller.</summary>
     /// <param name="stop">Ends the enumeration, without an exception.</param>
-    internal IEnumerable<Batch> OnePass(CancellationToken stop) => Ahead(Make(state: null, passes: 1), stop);
+    public IEnumerable<Batch> OnePass(CancellationToken stop = default) => Ahead(Make(state: null, passes: 1), stop);
 
     /// <summary>Ends the loader's thread.</summary>
     public void Dispose()

@@ -155,7 +155,7 @@ public sealed class Llama3Tokenizer : IModelTokenizer
                 "The tokenizer has no <|python_tag|>, which a tool call begins with. Use the tokenizer of Llama 3.1 or later."));
         }
 
-        ids.AddRange(_tokenizer.EncodeAsText(message.Content.Trim()));
+        ids.AddRange(_tokenizer.EncodeAsText(message.ContentAndCalls().Trim()));
         if (!open)
         {
             ids.Add(message.Eot ? _eot : _eom ?? _eot);
