@@ -62,11 +62,6 @@ public static class ComponentRegistry
 
         // Where anything may stand, a list of everything helps nobody.
         string[] fitting = result is null || result == typeof(object) ? [] : [.. names.Where(n => result.IsAssignableFrom(Find(n)!.Result))];
-        if (TorchtuneNames.ReadsImages(name))
-        {
-            return $"{name} reads images, and TuneSharp trains on text only.{Choices(fitting)}";
-        }
-
         if (TorchtuneNames.Contains(name))
         {
             return $"{name} is not available in this version of TuneSharp.{Choices(fitting)}";

@@ -49,8 +49,8 @@ internal static class TorchtuneGaps
             "it has no early-exit loss and no layer dropout",
             "Train all weights with full_finetune_distributed"),
         ["dev/lora_finetune_distributed_multi_dataset"] = new(
-            "it does not draw from several data sets by weight",
-            "Give lora_finetune_distributed a list under `dataset`, which is read as one data set"),
+            "it mixes data sets in every recipe, without one of its own for that",
+            "Give lora_finetune_distributed a list under `dataset`, each data set with its `weight`"),
         ["eleuther_eval"] = new(
             "it does not run the tasks of lm-evaluation-harness",
             "Measure the loss on your own data (dataset_val), or give the folder that a run saves to lm-evaluation-harness: it is a Hugging Face folder"),

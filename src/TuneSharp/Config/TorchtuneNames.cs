@@ -3,8 +3,6 @@ namespace TuneSharp.Config;
 /// <summary>Names that torchtune has and that a user may bring along: for them we say "not available yet", not "a typo?".</summary>
 internal static class TorchtuneNames
 {
-    private const string Multimodal = "torchtune.datasets.multimodal";
-
     private static readonly Dictionary<string, string> ByPackage = new(StringComparer.Ordinal)
     {
         ["bitsandbytes.optim"] = "PagedAdamW PagedAdamW8bit AdamW8bit Adam8bit PagedAdam8bit",
@@ -15,7 +13,7 @@ internal static class TorchtuneNames
             "alpaca_cleaned_dataset alpaca_dataset stack_exchange_paired_dataset text_completion_dataset chat_dataset instruct_dataset " +
             "preference_dataset cnn_dailymail_articles_dataset grammar_dataset hh_rlhf_helpful_dataset samsum_dataset slimorca_dataset " +
             "wikitext_dataset ConcatDataset PackedDataset SFTDataset PreferenceDataset TextCompletionDataset",
-        [Multimodal] =
+        ["torchtune.datasets.multimodal"] =
             "the_cauldron_dataset the_cauldron_transform multimodal_chat_dataset llava_instruct_dataset vqa_dataset",
         ["torchtune.dev.grpo.gsm8k"] = "gsm8k_dataset gsm8k_sft",
         ["torchtune.dev.grpo.loss"] = "GRPOLoss GRPOSimpleLoss GRPOCompletionLoss",
@@ -80,10 +78,6 @@ internal static class TorchtuneNames
     };
 
     private static readonly Dictionary<string, string> Packages = ByName();
-
-    /// <summary>True for a data set or transform of pictures, written in full or as its last segment.</summary>
-    public static bool ReadsImages(string name) =>
-        name.StartsWith(Multimodal + ".", StringComparison.Ordinal) || ByPackage[Multimodal].Split(' ').Contains(name, StringComparer.Ordinal);
 
     /// <summary>True for a name of torchtune's, written in full or as its last segment.</summary>
     public static bool Contains(string name) => Packages.ContainsKey(name);

@@ -65,7 +65,7 @@ public sealed class BuilderTests : IDisposable
     [InlineData("torchtune.datasets.multimodal.vqa_dataset, source: x")]
     [InlineData("torchtune.datasets.multimodal.multimodal_chat_dataset, source: x")]
     public void Data_with_pictures_is_refused_with_a_reason(string section) =>
-        Assert.Contains("reads images, and TuneSharp trains on text only", Assert.Throws<ConfigException>(() => Bind($"{{_component_: {section}}}")).Message, StringComparison.Ordinal);
+        Assert.Contains("it reads text, no pictures", Assert.Throws<ConfigException>(() => Bind($"{{_component_: {section}}}")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_python_function_as_filter_is_refused_with_what_there_is()
