@@ -17,7 +17,7 @@ internal sealed partial class Interpreter
 
     private readonly DateTimeOffset _now;
     private readonly StringBuilder _top = new();
-    private readonly List<(long Start, long End)> _generation = [];
+    private readonly List<(int Start, int End)> _generation = [];
     private readonly Scope _globals = new(null);
     private StringBuilder _output;
     private long _steps;
@@ -42,7 +42,7 @@ internal sealed partial class Interpreter
         Continue,
     }
 
-    public (string Text, IReadOnlyList<(long Start, long End)> Generation) Render(IReadOnlyList<Node> body)
+    public (string Text, IReadOnlyList<(int Start, int End)> Generation) Render(IReadOnlyList<Node> body)
     {
         Run(body, new Scope(_globals));
         return (_top.ToString(), _generation);
@@ -160,8 +160,8 @@ internal sealed partial class Interpreter
                 return Flow.Next;
             case GenerationNode generation:
                 string text_ = Capture(generation.Body, new Scope(scope));
-                long start = PyOps.CodePoints(_top.ToString());
-                _generation.Add((start, start + PyOps.CodePoints(text_)));
+                int start = (int)PyOps.CodePoints(_top.ToString());
+                _generation.Add((start, start + (int)PyOps.CodePoints(text_)));
                 Write(text_);
                 return Flow.Next;
             case BlockNode block:

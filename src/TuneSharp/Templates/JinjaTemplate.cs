@@ -15,41 +15,61 @@ public sealed class JinjaTemplate
     public const string EpochVariable = "SOURCE_DATE_EPOCH";
 
     private readonly IReadOnlyList<Node> _body;
+    private readonly TimeProvider _clock;
 
-    private JinjaTemplate(IReadOnlyList<Node> body) => _body = body;
+    private JinjaTemplate(IReadOnlyList<Node> body, bool marksGeneration, TimeProvider clock) =>
+        (_body, MarksGeneration, _clock) = (body, marksGeneration, clock);
+
+    /// <summary>True when the template marks the model's own words with <c>{% generation %}</c>.</summary>
+    public bool MarksGeneration { get; }
 
     /// <summary>Reads a template.</summary>
     /// <param name="text">The template.</param>
+    /// <param name="clock">What <c>strftime_now</c> reads where <see cref="EpochVariable"/> is not set; null for the system's.</param>
     /// <exception cref="TemplateException">It is not valid; the message is Jinja2's.</exception>
-    public static JinjaTemplate Parse(string text)
+    public static JinjaTemplate Parse(string text, TimeProvider? clock = null)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return Guarded(() => new JinjaTemplate(Parser.Parse(text)));
+        return Guarded(() =>
+        {
+            (IReadOnlyList<Node> body, bool marks) = Parser.Parse(text);
+            return new JinjaTemplate(body, marks, clock ?? TimeProvider.System);
+        });
     }
 
-    /// <summary>Renders with variables from JSON.</summary>
-    /// <param name="variables">An object; null is None, an absent key is undefined. Later ones win.</param>
+    /// <summary>Renders with variables from JSON objects.</summary>
+    /// <param name="variables">Objects; null is None, an absent key is undefined. Of one key, the last object's counts.</param>
     /// <exception cref="TemplateException">The template raised an error.</exception>
-    public RenderedTemplate Render(params IReadOnlyList<JsonElement> variables)
+    public RenderedText Render(params IReadOnlyList<JsonElement> variables)
     {
         ArgumentNullException.ThrowIfNull(variables);
         Dictionary<string, object?> values = new(StringComparer.Ordinal);
         foreach (JsonProperty property in variables.SelectMany(v => v.EnumerateObject()))
         {
-            values[property.Name] = PyJson.FromJson(property.Value);
+            values[property.Name] = property.Value;
         }
 
+        return Render(values);
+    }
+
+    /// <summary>Renders.</summary>
+    /// <param name="variables">By name: null, text, booleans, numbers, <see cref="JsonElement"/>s, and lists and dictionaries of these.</param>
+    /// <exception cref="TemplateException">The template raised an error.</exception>
+    public RenderedText Render(IReadOnlyDictionary<string, object?> variables)
+    {
+        ArgumentNullException.ThrowIfNull(variables);
+        Dictionary<string, object?> values = variables.ToDictionary(v => v.Key, v => PyJson.FromObject(v.Value), StringComparer.Ordinal);
         return Guarded(() =>
         {
-            (string text, IReadOnlyList<(long Start, long End)> generation) = new Interpreter(values, Now()).Render(_body);
-            return new RenderedTemplate(text, generation);
+            (string text, IReadOnlyList<(int Start, int End)> generation) = new Interpreter(values, Now()).Render(_body);
+            return new RenderedText(text, generation);
         });
     }
 
-    private static DateTimeOffset Now() =>
+    private DateTimeOffset Now() =>
         long.TryParse(Environment.GetEnvironmentVariable(EpochVariable), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long seconds)
             ? DateTimeOffset.FromUnixTimeSeconds(seconds)
-            : TimeProvider.System.GetLocalNow();
+            : _clock.GetLocalNow();
 
     /// <summary>A template that nests too deeply ends with an error, not with the process.</summary>
     private static T Guarded<T>(Func<T> work)
@@ -68,4 +88,4 @@ public sealed class JinjaTemplate
 /// <summary>What a template wrote.</summary>
 /// <param name="Text">The text.</param>
 /// <param name="Generation">Spans [start, end) of its generation blocks, in code points of the text.</param>
-public sealed record RenderedTemplate(string Text, IReadOnlyList<(long Start, long End)> Generation);
+public sealed record RenderedText(string Text, IReadOnlyList<(int Start, int End)> Generation);

@@ -13,6 +13,7 @@ internal sealed partial class Parser
     private readonly HashSet<string> _names = new(StringComparer.Ordinal); // every name read so far, to see what a macro's body uses
     private int _at;
     private int _loops;
+    private bool _marksGeneration;
 
     /// <summary>Where an unknown filter or test is an error only when it is reached: directly inside a condition.</summary>
     private bool _soft;
@@ -21,10 +22,11 @@ internal sealed partial class Parser
 
     private Token Current => _tokens[_at];
 
-    public static IReadOnlyList<Node> Parse(string template)
+    /// <summary>The statements of a template, and whether generation blocks are among them.</summary>
+    public static (IReadOnlyList<Node> Body, bool MarksGeneration) Parse(string template)
     {
         Parser parser = new(Lexer.Read(template));
-        return parser.ParseBody([]);
+        return (parser.ParseBody([]), parser._marksGeneration);
     }
 
     private Token Next() => Current.Kind == TokenKind.End ? Current : _tokens[_at++];
@@ -176,6 +178,7 @@ internal sealed partial class Parser
             case "filter": return [ParseFilterBlock()];
             case "generation":
                 Next();
+                _marksGeneration = true;
                 return [new GenerationNode(ParseToEnd("endgeneration"), token.Line)];
             case "print": return [.. ParsePrint()];
             case "block":

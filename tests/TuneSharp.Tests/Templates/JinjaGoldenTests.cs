@@ -44,8 +44,9 @@ public sealed class JinjaGoldenTests
         try
         {
             JsonElement own = isProgram ? item.TryGetProperty("variables", out JsonElement v) ? v : JsonDocument.Parse("{}").RootElement : item;
-            RenderedTemplate result = JinjaTemplate.Parse(template).Render(common, own);
+            RenderedText result = JinjaTemplate.Parse(template).Render(common, own);
             string spans = item.TryGetProperty("generation", out _) ? JsonSerializer.Serialize(result.Generation.Select(s => new[] { s.Start, s.End })) : "";
+            Assert.Equal(template.Contains(" generation", StringComparison.Ordinal), JinjaTemplate.Parse(template).MarksGeneration);
             return JsonSerializer.Serialize(result.Text) + spans;
         }
         catch (TemplateException e)

@@ -88,5 +88,17 @@ public sealed class JinjaSandboxTests
     [InlineData("{{ [{'a': {'b': 2}}] | map(attribute='a.b') | list }}", "[2]")]
     public void Less_used_features(string template, string text) => Assert.Equal(text, Render(template));
 
+    [Fact]
+    public void Variables_are_Nets_values_or_JSON()
+    {
+        Dictionary<string, object?> variables = new(StringComparer.Ordinal)
+        {
+            ["a"] = 1, ["b"] = new List<object?> { "x", null, 2.5f }, ["c"] = new Dictionary<string, object?>(StringComparer.Ordinal) { ["k"] = true },
+            ["d"] = JsonDocument.Parse("[1, 1.0, null]").RootElement,
+        };
+        Assert.Equal("1 ['x', None, 2.5] {'k': True} [1, 1.0, None]", JinjaTemplate.Parse("{{ a }} {{ b }} {{ c }} {{ d }}").Render(variables).Text);
+        Assert.Throws<ArgumentException>(() => JinjaTemplate.Parse("{{ a }}").Render(new Dictionary<string, object?>(StringComparer.Ordinal) { ["a"] = new object() }));
+    }
+
     private static string Render(string template) => JinjaTemplate.Parse(template).Render(JsonDocument.Parse("{}").RootElement).Text;
 }

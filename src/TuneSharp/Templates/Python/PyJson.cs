@@ -33,6 +33,31 @@ internal static class PyJson
         }
     }
 
+    /// <summary>.NET's values as Python's.</summary>
+    /// <exception cref="ArgumentException">A value of a type that has no counterpart.</exception>
+    public static object? FromObject(object? value)
+    {
+        switch (value)
+        {
+            case null or bool or long or double or string or PyList or PyDict: return value;
+            case JsonElement json: return FromJson(json);
+            case sbyte or byte or short or ushort or int or uint: return Convert.ToInt64(value, CultureInfo.InvariantCulture);
+            case ulong n: return PyNumber.Normal(n);
+            case BigInteger n: return PyNumber.Normal(n);
+            case float or decimal: return Convert.ToDouble(value, CultureInfo.InvariantCulture);
+            case IEnumerable<KeyValuePair<string, object?>> pairs:
+                PyDict dict = new();
+                foreach ((string key, object? item) in pairs)
+                {
+                    dict.Set(key, FromObject(item));
+                }
+
+                return dict;
+            case System.Collections.IEnumerable items: return new PyList([.. items.Cast<object?>().Select(FromObject)]);
+            default: throw new ArgumentException($"A template cannot read a {value.GetType().Name}. Give it text, numbers, booleans, lists, dictionaries or JSON.");
+        }
+    }
+
     public static string Dumps(object? value, string? indent, string itemSeparator, string keySeparator, bool sortKeys, bool ascii)
     {
         StringBuilder text = new();
