@@ -160,46 +160,40 @@ public static class Exporter
     private sealed class HfView
     {
         private readonly ITensorSource _source;
-        private readonly Dictionary<string, (string File, MappedName? Ours, MappedName? Hf)> _names = new(StringComparer.Ordinal);
-        private readonly Dictionary<string, TensorInfo> _tensors = new(StringComparer.Ordinal);
+        private readonly IReadOnlyDictionary<string, TensorInfo> _tensors;
+        private readonly Func<string, Tensor> _read;
 
         internal HfView(ITensorSource source, WeightMap map)
         {
             _source = source;
             SourceNaming naming = SourceNaming.Of(source, map);
-            foreach ((string file, TensorInfo info) in source.Tensors)
+            if (naming.Naming == Naming.HuggingFace)
             {
-                if (naming.Naming == Naming.HuggingFace)
-                {
-                    Add(file, file, null, null, info); // all of it, known to the family or not: an export loses nothing
-                }
-                else if (naming.ToModel(file) is { } ours && map.ToFile(ours.Name) is { } hf)
-                {
-                    Add(hf.Name, file, ours, hf, info);
-                }
-                else if (!naming.IsDropped(file))
-                {
-                    throw new CheckpointException($"{source.FileOf(file)}: {file} has no name in Hugging Face's files of this family.");
-                }
+                // All of it, known to the family or not: an export loses nothing.
+                _tensors = source.Tensors;
+                _read = source.Read;
+                return;
             }
+
+            Dictionary<string, (string File, MappedName Mapped)> ours = new(StringComparer.Ordinal);
+            foreach (string file in source.Tensors.Keys.Where(f => !naming.IsDropped(f)))
+            {
+                MappedName mapped = naming.ToModel(file)
+                    ?? throw new CheckpointException($"{source.FileOf(file)}: {file} has no name in Hugging Face's files of this family.");
+                ours.Add(mapped.Name, (file, mapped));
+            }
+
+            LazyTensors renamed = new LazyTensors(
+                [.. ours.Select(o => source.Tensors[o.Value.File] with { Name = o.Key })],
+                name => ours[name].Mapped.Apply(source.Read(ours[name].File))).In(SourceNaming.For(Naming.HuggingFace, map));
+            _tensors = renamed.Infos.ToDictionary(i => i.Name, StringComparer.Ordinal);
+            _read = renamed.Read;
         }
 
         internal IReadOnlyDictionary<string, TensorInfo> Tensors => _tensors;
 
-        internal string FileOf(string name) => _source.FileOf(_names[name].File);
+        internal string FileOf(string name) => _source.FileOf(_source.Tensors.ContainsKey(name) ? name : _source.Tensors.Keys.First());
 
-        internal Tensor Read(string name)
-        {
-            (string file, MappedName? ours, MappedName? hf) = _names[name];
-            Tensor t = _source.Read(file);
-            t = ours?.Apply(t) ?? t;
-            return hf?.Apply(t) ?? t;
-        }
-
-        private void Add(string name, string file, MappedName? ours, MappedName? hf, TensorInfo info)
-        {
-            _names[name] = (file, ours, hf);
-            _tensors[name] = info with { Name = name };
-        }
+        internal Tensor Read(string name) => _read(name);
     }
 }

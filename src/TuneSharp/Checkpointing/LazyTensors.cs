@@ -19,7 +19,8 @@ public sealed record LazyTensors(IReadOnlyList<TensorInfo> Infos, Func<string, T
     {
         List<TensorInfo> infos = [];
         Dictionary<string, (string Ours, MappedName Mapped)> back = new(StringComparer.Ordinal);
-        foreach (TensorInfo info in Infos)
+        LazyTensors whole = naming.Map is { Fused.Count: > 0 } map ? Joined(map) : this;
+        foreach (TensorInfo info in whole.Infos)
         {
             MappedName mapped = naming.ToFile(info.Name)
                 ?? throw new CheckpointException($"{info.Name} has no name in {naming.Naming}'s files, so it cannot be saved there.");
@@ -32,6 +33,41 @@ public sealed record LazyTensors(IReadOnlyList<TensorInfo> Infos, Func<string, T
             infos.Add(info with { Name = name, Shape = mapped.ShapeOf(info.Shape) });
         }
 
-        return new LazyTensors(infos, name => back[name].Mapped.Apply(Read(back[name].Ours)));
+        return new LazyTensors(infos, name => back[name].Mapped.Apply(whole.Read(back[name].Ours)));
+    }
+
+    /// <summary>The same with the parts of each weight that the file holds as one laid row upon row.</summary>
+    private LazyTensors Joined(WeightMap map)
+    {
+        Dictionary<string, TensorInfo> all = Infos.ToDictionary(i => i.Name, StringComparer.Ordinal);
+        Dictionary<string, IReadOnlyList<FusedSlice>> wholes = new(StringComparer.Ordinal);
+        List<TensorInfo> infos = [];
+        foreach (TensorInfo info in Infos)
+        {
+            if (map.SliceOf(info.Name) is not { } slice)
+            {
+                infos.Add(info);
+            }
+            else if (wholes.TryAdd(slice.Whole, map.PartsOf(slice.Whole)!))
+            {
+                if (wholes[slice.Whole].FirstOrDefault(p => !all.ContainsKey(p.Name)) is { } absent)
+                {
+                    throw new CheckpointException($"{info.Name} is saved together with {absent.Name}, which is not there.");
+                }
+
+                infos.Add(info with { Name = slice.Whole, Shape = [wholes[slice.Whole].Sum(p => p.Part.Rows), .. info.Shape[1..]] });
+            }
+        }
+
+        return new LazyTensors(infos, name =>
+        {
+            if (!wholes.TryGetValue(name, out IReadOnlyList<FusedSlice>? parts))
+            {
+                return Read(name);
+            }
+
+            using DisposeScope scope = NewDisposeScope();
+            return cat([.. parts.Select(p => p.Part.Order?.ToFile(Read(p.Name)) ?? Read(p.Name))], 0).MoveToOuterDisposeScope();
+        });
     }
 }

@@ -42,6 +42,9 @@ internal sealed class SourceNaming
 
     internal Naming Naming { get; }
 
+    /// <summary>The table, where it is the file's naming that it translates; null for our own names.</summary>
+    internal WeightMap? Map => Naming == Naming.TorchTune ? null : _map;
+
     /// <summary>Takes the naming that knows most of the names; Hugging Face's when none knows any.</summary>
     internal static SourceNaming Of(ITensorSource source, WeightMap map)
     {

@@ -38,6 +38,10 @@ public static class WeightLoader
                     problems.Add($"{source.FileOf(file)}: {file} and {plan[mapped.Name].File} are both {mapped.Name}. Keep one.");
                 }
             }
+            else if (naming.Map?.PartsOf(mapped.Name) is { } parts)
+            {
+                AddParts(source, parameters, plan, file, parts, problems);
+            }
             else if (mapped.Name == Head && parameters.ContainsKey(Embedding))
             {
                 CheckTied(source, naming, file, problems);
@@ -51,7 +55,7 @@ public static class WeightLoader
         List<string> missing = [.. parameters.Keys.Where(n => !plan.ContainsKey(n))];
         AddUnexpected(source, unexpected, problems);
         AddMissing(source, naming, [.. missing.Where(n => !mayBeMissing(n))], problems);
-        AddShapes(source, parameters, plan, problems);
+        AddShapes(source, parameters, naming.Map, plan, problems);
         if (problems.Count > 0)
         {
             throw new CheckpointException(Message(source, parameters, naming, problems));
@@ -59,6 +63,28 @@ public static class WeightLoader
 
         Copy(source, parameters, map, naming, plan);
         return missing;
+    }
+
+    /// <summary>A weight that the model holds in parts. Adapters that the model does not have on one of them are zeros in the file.</summary>
+    private static void AddParts(
+        ITensorSource source, IReadOnlyDictionary<string, Tensor> parameters, Dictionary<string, (string File, MappedName Mapped)> plan,
+        string file, IReadOnlyList<FusedSlice> parts, List<string> problems)
+    {
+        long[] whole = source.Tensors[file].Shape;
+        foreach (FusedSlice part in parts.Where(p => parameters.ContainsKey(p.Name)))
+        {
+            long[] wants = parameters[part.Name].shape;
+            if (!part.Fits(whole, wants, parts))
+            {
+                problems.Add(
+                    $"{source.FileOf(file)}: {file} is {source.Tensors[file].ShapeText}; the model cuts {part.Name} " +
+                    $"[{string.Join(", ", wants)}] out of it, and that does not fit.");
+            }
+            else if (!plan.TryAdd(part.Name, (file, new MappedName(part.Name, t => part.Cut(t, wants)))))
+            {
+                problems.Add($"{source.FileOf(file)}: {file} and {plan[part.Name].File} are both {part.Name}. Keep one.");
+            }
+        }
     }
 
     private static void Copy(
@@ -164,15 +190,15 @@ public static class WeightLoader
         naming.ToFile(name)?.Name is { } file && file != name ? $"{file} ({name} in the model)" : name;
 
     private static void AddShapes(
-        ITensorSource source, IReadOnlyDictionary<string, Tensor> parameters, Dictionary<string, (string File, MappedName Mapped)> plan,
-        List<string> problems)
+        ITensorSource source, IReadOnlyDictionary<string, Tensor> parameters, WeightMap? map,
+        Dictionary<string, (string File, MappedName Mapped)> plan, List<string> problems)
     {
         int wrong = 0;
         foreach ((string name, (string file, MappedName mapped)) in plan)
         {
             TensorInfo info = source.Tensors[file];
             long[] wants = mapped.ShapeOf(parameters[name].shape);
-            if (!info.Shape.AsSpan().SequenceEqual(wants) && ++wrong <= 5)
+            if (map?.SliceOf(name) is null && !info.Shape.AsSpan().SequenceEqual(wants) && ++wrong <= 5)
             {
                 problems.Add($"{source.FileOf(file)}: {file} is {info.ShapeText}, the model wants [{string.Join(", ", wants)}].");
             }

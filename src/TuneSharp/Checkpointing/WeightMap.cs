@@ -17,6 +17,31 @@ public sealed record RowOrder(Func<Tensor, Tensor> ToModel, Func<Tensor, Tensor>
         w => Regroup(w, numHeads, 2, w.shape[0] / numHeads / 2),
         w => Regroup(w, numHeads, w.shape[0] / numHeads / 2, 2));
 
+    /// <summary>The same where only the first rows of each head turn, and the rest stay where they are.</summary>
+    /// <param name="numHeads">Heads in the projection's output.</param>
+    /// <param name="headDim">Rows of a head.</param>
+    /// <param name="rotaryDim">Rows of it that turn.</param>
+    public static RowOrder InterleavedPairs(long numHeads, long headDim, long rotaryDim)
+    {
+        if (headDim == rotaryDim)
+        {
+            return InterleavedPairs(numHeads);
+        }
+
+        Tensor First(Tensor w, Func<long, Tensor, Tensor> order)
+        {
+            long[] shape = w.shape;
+            Tensor heads = w.reshape([numHeads, headDim, .. shape[1..]]);
+            Tensor turned = heads.narrow(1, 0, rotaryDim).reshape([numHeads * rotaryDim, .. shape[1..]]);
+            turned = order(numHeads, turned).reshape([numHeads, rotaryDim, .. shape[1..]]);
+            return cat([turned, heads.narrow(1, rotaryDim, headDim - rotaryDim)], 1).reshape(shape);
+        }
+
+        return new(
+            w => First(w, (n, t) => Regroup(t, n, 2, rotaryDim / 2)),
+            w => First(w, (n, t) => Regroup(t, n, rotaryDim / 2, 2)));
+    }
+
     private static Tensor Regroup(Tensor w, long heads, long outer, long inner)
     {
         long[] shape = w.shape;
@@ -77,6 +102,51 @@ public sealed class WeightMap
     /// <summary>The lines.</summary>
     public IReadOnlyList<WeightRule> Rules { get; }
 
+    /// <summary>Weights that are one in the file and several in the model.</summary>
+    public IReadOnlyList<FusedRule> Fused { get; init; } = [];
+
+    /// <summary>The parts of a tensor that the model holds in several; null when it is no such tensor.</summary>
+    /// <param name="modelName">Our name of the whole.</param>
+    public IReadOnlyList<FusedSlice>? PartsOf(string modelName)
+    {
+        (string pattern, string? layer) = Number(modelName);
+        FusedRule? rule = Fused.FirstOrDefault(f => pattern.StartsWith(f.Model + ".", StringComparison.Ordinal));
+        return rule is null ? null : Slices(rule, layer, pattern[rule.Model.Length..]);
+    }
+
+    /// <summary>The place of a tensor in a whole of the file; null when it has a name of its own there.</summary>
+    /// <param name="modelName">Our name of the part.</param>
+    public FusedSlice? SliceOf(string modelName)
+    {
+        (string pattern, string? layer) = Number(modelName);
+        foreach (FusedRule rule in Fused)
+        {
+            for (int i = 0; i < rule.Parts.Count; i++)
+            {
+                if (pattern.StartsWith(rule.Parts[i].Model + ".", StringComparison.Ordinal))
+                {
+                    return Slices(rule, layer, pattern[rule.Parts[i].Model.Length..])[i];
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static FusedSlice[] Slices(FusedRule rule, string? layer, string tail)
+    {
+        FusedSlice[] slices = new FusedSlice[rule.Parts.Count];
+        long start = 0;
+        for (int i = 0; i < slices.Length; i++)
+        {
+            FusedPart part = rule.Parts[i];
+            slices[i] = new FusedSlice(Fill(rule.Model, layer) + tail, Fill(part.Model, layer) + tail, part, start, i);
+            start += part.Rows;
+        }
+
+        return slices;
+    }
+
     /// <summary>True for a name that the family knows and drops (a stored rotary table, say).</summary>
     /// <param name="fileName">Tensor name in the file.</param>
     public bool IsDropped(string fileName)
@@ -127,7 +197,10 @@ public sealed class WeightMap
             : new MappedName(model, o.Rows ? rule.Rows?.ToModel : null);
     }
 
-    /// <summary>Hugging Face's name of one of our tensors (PEFT's for <c>lora_a</c>, <c>lora_b</c>, <c>magnitude</c>); null when unknown.</summary>
+    /// <summary>
+    /// Hugging Face's name of one of our tensors (PEFT's for <c>lora_a</c>, <c>lora_b</c>, <c>magnitude</c>); the whole's for a part of a
+    /// fused one; null when unknown.
+    /// </summary>
     /// <param name="modelName">As in <c>layers.3.attn.q_proj.weight</c>.</param>
     public MappedName? ToFile(string modelName)
     {
@@ -155,7 +228,7 @@ public sealed class WeightMap
             return new MappedName(adapter ? PeftPrefix + name : name, rows ? rule.Rows?.ToFile : null);
         }
 
-        return null;
+        return SliceOf(modelName) is { } slice ? ToFile(slice.Whole) : null;
     }
 
     private static readonly (string Ours, string Theirs, bool Rows, bool Adapter)[] Tails =

@@ -196,20 +196,22 @@ public sealed class Parity : IDisposable
 
     private void CompareGradient(string name, IReadOnlyDictionary<string, Tensor> parameters)
     {
-        if (_model.Weights.ToModel(name["grad.".Length..]) is not { } mapped || !parameters.TryGetValue(mapped.Name, out Tensor? parameter))
+        string? mapped = _model.Weights.ToModel(name["grad.".Length..])?.Name;
+        IReadOnlyList<FusedSlice>? parts = mapped is null ? null : _model.Weights.PartsOf(mapped);
+        if (mapped is null || !(parts?.Select(p => p.Name) ?? [mapped]).All(parameters.ContainsKey))
         {
             Add(name, double.NaN, double.NaN, "the model has such a weight", false);
             return;
         }
 
         using DisposeScope scope = NewDisposeScope();
-        if (parameter.grad is not { } gradient)
+        if (Gradient(mapped, parts, parameters) is not { } ours)
         {
             Add(name, double.NaN, double.NaN, "the weight gets a gradient", false);
             return;
         }
 
-        Tensor ours = _model.Weights.ToFile(mapped.Name)!.Value.Apply(gradient).flatten();
+        ours = ours.flatten();
         Tensor theirs = _reference.Read(name).to(ScalarType.Float32).flatten();
         double relative;
         double norm = 0;
@@ -250,6 +252,20 @@ public sealed class Parity : IDisposable
             Tensor gradient = _reference.Read(k).to(ScalarType.Float32).flatten();
             return Math.Pow((gradient.numel() == HeadLength + 1 ? gradient[0] : gradient.norm()).item<float>(), 2);
         }));
+
+    /// <summary>A weight's gradient in the file's layout. Parts of one weight are laid row upon row; an A that they share gets the sum.</summary>
+    private Tensor? Gradient(string mapped, IReadOnlyList<FusedSlice>? parts, IReadOnlyDictionary<string, Tensor> parameters)
+    {
+        if (parts is null)
+        {
+            return parameters[mapped].grad is { } whole ? _model.Weights.ToFile(mapped)!.Value.Apply(whole) : null;
+        }
+
+        Tensor?[] gradients = [.. parts.Select(p => parameters[p.Name].grad is { } g ? p.IsLoraA ? g : p.Part.Order?.ToFile(g) ?? g : null)];
+        return gradients.Contains(null) ? null
+            : parts[0].IsLoraA ? gradients.Aggregate((a, b) => a! + b!)
+            : cat([.. gradients.Select(g => g!)], 0);
+    }
 
     private static double Relative(Tensor ours, Tensor theirs, double least) =>
         (ours - theirs).norm().item<float>() / Math.Max(Math.Max(theirs.norm().item<float>(), least), 1e-30);

@@ -95,7 +95,9 @@ public static class TextGenerator
             for (int made = 0; made < _options.MaxNewTokens && _end.Any(e => e is null) && !stop.IsCancellationRequested; made++)
             {
                 using DisposeScope step = NewDisposeScope();
-                Tensor logits_BV = made == 0 || cache is null ? ForwardAll(_longest + made, cache) : ForwardLast(cache);
+                int length = _longest + made;
+                bool all = made == 0 || cache is null || _model.MustRecompute(length - 1, length);
+                Tensor logits_BV = all ? ForwardAll(length, cache) : ForwardLast(cache!);
                 Accept(sampler.Choose(logits_BV).cpu().data<long>().ToArray(), onToken);
             }
 
@@ -140,6 +142,7 @@ public static class TextGenerator
         /// <summary>All tokens at once: the prompt, or every step when there is no cache.</summary>
         private Tensor ForwardAll(int length, KvCache? cache)
         {
+            cache?.Reset();
             Tensor tokens_BS = tensor(Rows(length)).reshape(_prompts.Count, length).to(_model.Device);
             Tensor? mask = _ragged ? CausalMask(length) : null;
             Tensor h_BSD = _model.Hidden(tokens_BS, _ragged ? Positions(0, length) : null, mask, null, cache);

@@ -1,12 +1,21 @@
 using TuneSharp.Checkpointing;
 using TuneSharp.Config;
 using TuneSharp.Models.Bert;
+using TuneSharp.Models.Gemma2;
+using TuneSharp.Models.Gemma3;
+using TuneSharp.Models.Gemma;
 using TuneSharp.Models.Gpt2;
 using TuneSharp.Models.GptOss;
-using TuneSharp.Models.Llama;
 using TuneSharp.Models.Llama4;
+using TuneSharp.Models.Llama;
+using TuneSharp.Models.Mistral;
 using TuneSharp.Models.Mixtral;
+using TuneSharp.Models.Olmo2;
+using TuneSharp.Models.Phi3;
+using TuneSharp.Models.Qwen2;
+using TuneSharp.Models.Qwen3;
 using TuneSharp.Models.Qwen3Moe;
+using TuneSharp.Models.Smollm3;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Peft;
 
@@ -22,10 +31,21 @@ public static class AutoModel
         new("gpt2", Gpt2Decoder.Shape, Gpt2Decoder.Build, Gpt2Decoder.Map),
         new("gpt_oss", GptOssDecoder.Shape, GptOssDecoder.Build, GptOssDecoder.Map),
         new("llama", LlamaHfConfig.Shape, LlamaDecoder.Build, LlamaWeights.Map),
+        new("gemma", GemmaDecoder.Shape, GemmaDecoder.Build, GemmaDecoder.Map),
+        new("gemma2", Gemma2Decoder.Shape, Gemma2Decoder.Build, Gemma2Decoder.Map),
+        new("gemma3_text", Gemma3Decoder.Shape, Gemma3Decoder.Build, Gemma3Decoder.Map),
         new("llama4", Llama4Decoder.WholeShape, Llama4Decoder.Build, Llama4Decoder.Map),
         new("llama4_text", Llama4Decoder.Shape, Llama4Decoder.Build, Llama4Decoder.Map),
+        new("ministral", MistralDecoder.MinistralShape, MistralDecoder.Build, MistralDecoder.Map),
+        new("ministral3", MistralDecoder.Ministral3Shape, MistralDecoder.Build, MistralDecoder.Map),
+        new("mistral", MistralDecoder.Shape, MistralDecoder.Build, MistralDecoder.Map),
         new("mixtral", MixtralDecoder.Shape, MixtralDecoder.Build, MixtralDecoder.Map),
+        new("olmo2", Olmo2Decoder.Shape, Olmo2Decoder.Build, Olmo2Decoder.Map),
+        new("phi3", Phi3Decoder.Shape, Phi3Decoder.Build, Phi3Decoder.Map),
+        new("qwen2", Qwen2Decoder.Shape, Qwen2Decoder.Build, Qwen2Decoder.Map),
+        new("qwen3", Qwen3Decoder.Shape, Qwen3Decoder.Build, Qwen3Decoder.Map),
         new("qwen3_moe", Qwen3MoeDecoder.Shape, Qwen3MoeDecoder.Build, Qwen3MoeDecoder.Map),
+        new("smollm3", Smollm3Decoder.Shape, Smollm3Decoder.Build, Smollm3Decoder.Map),
     }.ToDictionary(f => f.ModelType, StringComparer.Ordinal);
 
     /// <summary>Fields of <c>config.json</c> that say nothing about what the model computes.</summary>

@@ -10,7 +10,7 @@ internal static class HfDecoder
     private static readonly HashSet<string> RopeKeys = new(StringComparer.Ordinal)
     {
         "factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow",
-        "truncate", "mscale", "mscale_all_dim", "short_factor", "long_factor", "partial_rotary_factor", "finetuned",
+        "truncate", "mscale", "mscale_all_dim", "short_factor", "long_factor", "partial_rotary_factor", "finetuned", "llama_4_scaling_beta",
     };
 
     /// <summary>The numbers that every decoder has. A family adds its own with <c>with</c>.</summary>
@@ -18,14 +18,19 @@ internal static class HfDecoder
     /// <param name="activations">Values of <c>hidden_act</c> that the family computes.</param>
     /// <param name="tied">What <c>tie_word_embeddings</c> means when absent.</param>
     /// <param name="theta">What <c>rope_theta</c> means when absent.</param>
+    /// <param name="activationKey">Where the file names its activation.</param>
+    /// <param name="ropeOf">Layers whose rotary settings are the model's, where these differ by layer.</param>
     /// <exception cref="CheckpointException">A field has a value that the family does not compute.</exception>
-    public static DecoderConfig Read(HfConfig c, IReadOnlyList<string>? activations = null, bool tied = false, double theta = 10_000)
+    public static DecoderConfig Read(
+        HfConfig c, IReadOnlyList<string>? activations = null, bool tied = false, double theta = 10_000, string activationKey = "hidden_act",
+        string? ropeOf = null)
     {
-        OneOf(c, "hidden_act", c.Text("hidden_act", (activations ?? ["silu"])[0]), activations ?? ["silu"]);
+        activations ??= ["silu"];
+        OneOf(c, activationKey, c.Text(activationKey, activations[0]), activations);
         RefuseQuantised(c);
         int heads = c.Int("num_attention_heads");
         bool classifier = IsClassifier(c);
-        RopeSettings rope = c.Rope(theta);
+        RopeSettings rope = c.Rope(theta, ropeOf);
         return new DecoderConfig
         {
             VocabSize = c.Int("vocab_size"),
@@ -106,6 +111,38 @@ internal static class HfDecoder
             : types.Count == c.Int("num_hidden_layers") ? [.. Enumerable.Range(0, types.Count).Where(i => types[i] == "sliding_attention")]
             : throw new CheckpointException(
                 $"{c.File}: layer_types has {types.Count} entries for {c.Int("num_hidden_layers")} layers. Each layer needs one.");
+    }
+
+    /// <summary>A number whose absence and whose null mean different things to transformers.</summary>
+    /// <param name="c">The file.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="absent">What absence means; null means none.</param>
+    public static double? NumberOrAbsent(HfConfig c, string key, double absent) => c.Keys.Contains(key) ? c.NumberOrNull(key) : absent;
+
+    /// <summary>A sliding window in tokens; null for none.</summary>
+    /// <param name="c">The file.</param>
+    /// <param name="absent">What absence means.</param>
+    public static long? Window(HfConfig c, int? absent = null) => c.Keys.Contains("sliding_window") ? c.IntOrNull("sliding_window") : absent;
+
+    /// <summary>Refuses a rate of dropout in a place that is not computed.</summary>
+    public static void NoDropout(HfConfig c, params IReadOnlyList<string> keys)
+    {
+        foreach (string key in keys)
+        {
+            if (c.Number(key, 0) != 0)
+            {
+                throw new CheckpointException($"{c.File}: {key} is not 0, and dropout is computed on attention weights and adapters only. Set it to 0.");
+            }
+        }
+    }
+
+    /// <summary>Refuses attention that looks ahead.</summary>
+    public static void Causal(HfConfig c)
+    {
+        if (c.Flag("use_bidirectional_attention", false))
+        {
+            throw new CheckpointException($"{c.File}: use_bidirectional_attention is true; this family is computed with causal attention only.");
+        }
     }
 
     /// <summary>Refuses a value that the family does not compute.</summary>

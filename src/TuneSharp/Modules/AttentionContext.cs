@@ -8,9 +8,6 @@ namespace TuneSharp.Modules;
 public sealed record AttentionContext(
     Tensor? Angles, Tensor? Mask = null, IReadOnlyList<int[]>? SeqLens = null, KvCache? Cache = null)
 {
-    /// <summary>Angles of all tokens, [S or B×S, 1, H/2, 2]: where the cache holds keys as they were before the rotation.</summary>
-    public Tensor? KeyAngles { get; init; }
-
     /// <summary>Factor on the queries, [T, 1, 1] or [B, T, 1, 1]; null for none.</summary>
     public Tensor? QueryScale { get; init; }
 
@@ -42,7 +39,6 @@ internal sealed class AttentionContexts
     private readonly Device _device;
     private readonly Dictionary<LayerKind, AttentionContext> _contexts = [];
     private readonly Dictionary<Rope, Tensor> _angles = [];
-    private readonly Dictionary<Rope, Tensor> _keyAngles = [];
 
     /// <summary>Checks the arguments of a forward pass and completes its mask.</summary>
     public AttentionContexts(Tensor tokens, Tensor? positions, Tensor? mask, IReadOnlyList<int[]>? seqLens, KvCache? cache)
@@ -78,7 +74,6 @@ internal sealed class AttentionContexts
         {
             _contexts[kind] = context = !kind.Causal ? Everywhere() : new AttentionContext(AnglesOf(kind.Rope), MaskOf(kind), _seqLens, _cache)
             {
-                KeyAngles = KeyAnglesOf(kind.Rope),
                 QueryScale = kind.Temperature?.Factors(Positions),
             };
         }
@@ -105,27 +100,16 @@ internal sealed class AttentionContexts
             return null;
         }
 
+        if (Earlier > 0 && rope.ChangesBetween(Earlier, All))
+        {
+            throw new InvalidOperationException(
+                $"The model's rotary frequencies change between {Earlier} and {All} tokens, and what the KV cache holds was computed with the " +
+                "old ones. Reset the cache and give all tokens again.");
+        }
+
         if (!_angles.TryGetValue(rope, out Tensor? angles))
         {
             _angles[rope] = angles = rope.Angles(_positions, _length, _device);
-        }
-
-        return angles;
-    }
-
-    /// <summary>A key stands as far behind its row's last query in position as it does in the row.</summary>
-    private Tensor? KeyAnglesOf(Rope? rope)
-    {
-        if (rope is null || _cache is not { KeepsRawKeys: true })
-        {
-            return null;
-        }
-
-        if (!_keyAngles.TryGetValue(rope, out Tensor? angles))
-        {
-            Tensor last = Positions.narrow(-1, _length - 1, 1);
-            Tensor keys = (arange(All, ScalarType.Int64, _device) - (All - 1) + last).clamp_min(0);
-            _keyAngles[rope] = angles = rope.Angles(keys, All, _device);
         }
 
         return angles;

@@ -26,12 +26,6 @@ public sealed class KvCache : IDisposable
     /// <summary>Most tokens held.</summary>
     public long Capacity { get; }
 
-    /// <summary>
-    /// Keys are kept as they were before the rotation and turned at each use: for models whose frequencies change while a sequence
-    /// grows to <see cref="Capacity"/>. Keys turned by different frequencies do not belong together.
-    /// </summary>
-    public bool KeepsRawKeys { get; init; }
-
     /// <summary>Tokens held so far.</summary>
     public long Length { get; private set; }
 

@@ -88,23 +88,13 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
         }
 
         Tensor q_BNTH = Turned(q_BTNH, context.Angles).transpose(1, 2);
+        Tensor k_BKTH = Turned(k_BTKH, context.Angles).transpose(1, 2);
         Tensor v_BKTH = v_BTKH.transpose(1, 2);
-        Tensor k_BKTH;
         bool causal = context.Causal;
-        if (context.Cache is { KeepsRawKeys: true } raw)
+        if (context.Cache is { } cache)
         {
-            causal = raw.Length == 0;
-            (Tensor all_BKSH, v_BKTH) = raw.Append(_layer, k_BTKH.transpose(1, 2), v_BKTH);
-            k_BKTH = Turned(all_BKSH.transpose(1, 2), context.KeyAngles).transpose(1, 2);
-        }
-        else
-        {
-            k_BKTH = Turned(k_BTKH, context.Angles).transpose(1, 2);
-            if (context.Cache is { } cache)
-            {
-                causal = cache.Length == 0;
-                (k_BKTH, v_BKTH) = cache.Append(_layer, k_BKTH, v_BKTH);
-            }
+            causal = cache.Length == 0;
+            (k_BKTH, v_BKTH) = cache.Append(_layer, k_BKTH, v_BKTH);
         }
 
         Tensor y_BNTH = Attention.Attend(q_BNTH, k_BKTH, v_BKTH, context, causal, dropout, _options, _sinks);

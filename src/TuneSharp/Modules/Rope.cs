@@ -54,10 +54,12 @@ public sealed class Rope
     public double[] Frequencies(long length) => RopeFrequencies.Of(_rotaryDim, _theta, MaxSeqLen, _scaling, length);
 
     /// <summary>
-    /// Whether the frequencies change while a sequence grows to this length. Keys must then be kept as they were before the rotation.
+    /// Whether sequences of two lengths have different frequencies (dynamic, longrope). What was computed for the one is then of no use
+    /// for the other.
     /// </summary>
     /// <param name="length">Tokens.</param>
-    public bool ChangesUpTo(long length) => Regime(length) != Regime(1);
+    /// <param name="other">Tokens.</param>
+    public bool ChangesBetween(long length, long other) => Regime(length) != Regime(other);
 
     /// <summary>Cosines and sines for some positions.</summary>
     /// <param name="positions">[T] or [B, T], int64; null for 0 to <paramref name="length"/> − 1.</param>

@@ -180,10 +180,15 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <param name="batch">Rows.</param>
     /// <param name="capacity">Most tokens held.</param>
     public KvCache NewCache(long batch, long capacity) =>
-        new(Shape.NumLayers, batch, Shape.NumKvHeads, capacity, Shape.HeadDim, Dtype, Device)
-        {
-            KeepsRawKeys = _layers.Any(l => l.Kind.Rope?.ChangesUpTo(capacity) == true),
-        };
+        new(Shape.NumLayers, batch, Shape.NumKvHeads, capacity, Shape.HeadDim, Dtype, Device);
+
+    /// <summary>
+    /// Whether a sequence that grows from one length to the other must be computed anew, because rotary frequencies depend on the
+    /// length (dynamic and longrope stretching): a KV cache is then to be reset and filled with all tokens.
+    /// </summary>
+    /// <param name="length">Tokens so far.</param>
+    /// <param name="grown">Tokens then.</param>
+    public bool MustRecompute(long length, long grown) => _layers.Any(l => l.Kind.Rope?.ChangesBetween(length, grown) == true);
 
     /// <summary>Parameters by state-dict key, made once: the handles are the module's own.</summary>
     public IReadOnlyDictionary<string, Tensor> NamedParameters() =>
