@@ -15,6 +15,12 @@ internal static class Tolerances
     /// <summary>bf16 with a bf16 number between two steps (logits, low-rank products, the result that attention reads back): two or three roundings.</summary>
     public const double Bf16Twice = 1e-2;
 
+    /// <summary>A model's logits by two ways of computing the same in fp32: a few layers of sums in another order.</summary>
+    public const double Fp32Model = 1e-5;
+
+    /// <summary>A model's logits in bf16 against fp32, for the few layers of the golden models: 2^-9 a rounding, some hundred on the way.</summary>
+    public const double Bf16Logits = 3e-2;
+
     /// <summary>Central differences in fp32 with a step of 1e-2: truncation 1e-4, rounding 1e-7 / 1e-2.</summary>
     public const double FiniteDifference = 5e-3;
 

@@ -177,7 +177,7 @@ public abstract class Checkpointer
         request.State?.Write(Path.Combine(folder, TrainingState.FileName), request.Step);
     }
 
-    /// <summary>Other tools load weights in the dtype that config.json states; it must be that of the file.</summary>
+    /// <summary>Other tools load weights in the dtype and with the rows that config.json states; they must be those of the file.</summary>
     internal static void WriteDtype(string folder, IReadOnlyList<TensorInfo> weights, bool untied = false)
     {
         string file = Path.Combine(folder, "config.json");
@@ -204,6 +204,14 @@ public abstract class Checkpointer
         if (untied)
         {
             changes["tie_word_embeddings"] = false;
+        }
+
+        // The table may have grown (resize_token_embeddings).
+        string[] tables = ["embed_tokens.weight", "wte.weight", "word_embeddings.weight"];
+        if (weights.FirstOrDefault(w => Array.Exists(tables, t => w.Name.EndsWith(t, StringComparison.Ordinal))) is { Shape: { Length: 2 } shape }
+            && config.IntOrNull("vocab_size") is { } rows && rows != shape[0])
+        {
+            changes["vocab_size"] = shape[0];
         }
 
         if (changes.Count > 0)

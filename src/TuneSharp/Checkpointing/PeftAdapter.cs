@@ -192,6 +192,12 @@ public sealed record PeftAdapter
             json["target_modules"] = new JsonArray([.. TargetModules.Select(t => (JsonNode)t)]);
         }
 
+        if (Json is null)
+        {
+            json["rank_pattern"] = new JsonObject(RankPattern.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)JsonValue.Create((long)p.Value))));
+            json["alpha_pattern"] = new JsonObject(AlphaPattern.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)Number(p.Value))));
+        }
+
         json["use_rslora"] = UseRslora;
         json["use_dora"] = UseDora;
         json["base_model_name_or_path"] = BaseModelNameOrPath;
@@ -203,9 +209,11 @@ public sealed record PeftAdapter
     {
         if (json[key] is not JsonValue old || !old.TryGetValue(out double before) || before != value)
         {
-            json[key] = value == Math.Floor(value) && key == "lora_alpha" ? JsonValue.Create((long)value) : JsonValue.Create(value);
+            json[key] = key == "lora_alpha" ? Number(value) : JsonValue.Create(value);
         }
     }
+
+    private static JsonValue Number(double value) => value == Math.Floor(value) ? JsonValue.Create((long)value) : JsonValue.Create(value);
 
     private static string PeftName(string name) => name.StartsWith(Prefix, StringComparison.Ordinal)
         ? name

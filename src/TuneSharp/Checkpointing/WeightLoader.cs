@@ -55,7 +55,7 @@ public static class WeightLoader
         List<string> missing = [.. parameters.Keys.Where(n => !plan.ContainsKey(n))];
         AddUnexpected(source, unexpected, problems);
         AddMissing(source, naming, [.. missing.Where(n => !mayBeMissing(n))], problems);
-        AddShapes(source, parameters, naming.Map, plan, problems);
+        AddShapes(source, parameters, map, plan, problems);
         if (problems.Count > 0)
         {
             throw new CheckpointException(Message(source, parameters, naming, problems));
@@ -95,7 +95,11 @@ public static class WeightLoader
         foreach ((string name, (string file, MappedName mapped)) in plan)
         {
             using DisposeScope scope = NewDisposeScope();
-            if (parameters[name] is QuantizedParameter quantised)
+            if (MayGrow(map, name, source.Tensors[file].Shape, parameters[name]))
+            {
+                Grow(parameters[name], mapped.Apply(source.Read(file)));
+            }
+            else if (parameters[name] is QuantizedParameter quantised)
             {
                 FillQuantized(quantised, name, source, file, mapped, map, naming);
             }
@@ -106,12 +110,30 @@ public static class WeightLoader
         }
     }
 
+    private static bool MayGrow(WeightMap map, string name, long[] shape, Tensor parameter) =>
+        map.Grows && name is Head or Embedding && parameter is not QuantizedParameter
+        && shape.Length == 2 && shape[1] == parameter.shape[1] && shape[0] < parameter.shape[0];
+
+    /// <summary>Rows that the file lacks start as the mean of those it has: a token like no other in particular.</summary>
+    private static void Grow(Tensor parameter, Tensor rows)
+    {
+        long known = rows.shape[0];
+        parameter.narrow(0, 0, known).copy_(rows);
+        Tensor mean = rows.to_type(ScalarType.Float32).mean([0L], keepdim: true);
+        parameter.narrow(0, known, parameter.shape[0] - known).copy_(mean);
+    }
+
     /// <summary>A quantised weight keeps the row order of Hugging Face's files, whoever named this one.</summary>
     private static void FillQuantized(
         QuantizedParameter parameter, string name, ITensorSource source, string file, MappedName mapped, WeightMap map, SourceNaming naming)
     {
         IQuantizedSource? quantised = source as IQuantizedSource;
-        if (naming.Naming == Naming.HuggingFace && quantised?.ReadQuantized(file) is { } value)
+        if (naming.Map?.SliceOf(name) is { } slice && quantised?.IsQuantized != true)
+        {
+            Tensor rows = source.Read(file);
+            parameter.Fill(rows.shape[0] == slice.Part.Rows ? rows : rows.narrow(0, slice.Start, slice.Part.Rows), slice.Part.Order?.ToModel);
+        }
+        else if (naming.Naming == Naming.HuggingFace && map.SliceOf(name) is null && quantised?.ReadQuantized(file) is { } value)
         {
             parameter.Fill(value, mapped.Transform);
         }
@@ -190,7 +212,7 @@ public static class WeightLoader
         naming.ToFile(name)?.Name is { } file && file != name ? $"{file} ({name} in the model)" : name;
 
     private static void AddShapes(
-        ITensorSource source, IReadOnlyDictionary<string, Tensor> parameters, WeightMap? map,
+        ITensorSource source, IReadOnlyDictionary<string, Tensor> parameters, WeightMap map,
         Dictionary<string, (string File, MappedName Mapped)> plan, List<string> problems)
     {
         int wrong = 0;
@@ -198,7 +220,7 @@ public static class WeightLoader
         {
             TensorInfo info = source.Tensors[file];
             long[] wants = mapped.ShapeOf(parameters[name].shape);
-            if (map?.SliceOf(name) is null && !info.Shape.AsSpan().SequenceEqual(wants) && ++wrong <= 5)
+            if (map.SliceOf(name) is null && !MayGrow(map, name, info.Shape, parameters[name]) && !info.Shape.AsSpan().SequenceEqual(wants) && ++wrong <= 5)
             {
                 problems.Add($"{source.FileOf(file)}: {file} is {info.ShapeText}, the model wants [{string.Join(", ", wants)}].");
             }

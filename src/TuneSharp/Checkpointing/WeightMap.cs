@@ -105,6 +105,12 @@ public sealed class WeightMap
     /// <summary>Weights that are one in the file and several in the model.</summary>
     public IReadOnlyList<FusedRule> Fused { get; init; } = [];
 
+    /// <summary>Whether a file may have fewer token embeddings than the model: those added start as the mean of the others.</summary>
+    public bool Grows { get; private init; }
+
+    /// <summary>The same table for a model with added token embeddings.</summary>
+    public WeightMap Growing() => new(Rules) { Fused = Fused, Grows = true };
+
     /// <summary>The parts of a tensor that the model holds in several; null when it is no such tensor.</summary>
     /// <param name="modelName">Our name of the whole.</param>
     public IReadOnlyList<FusedSlice>? PartsOf(string modelName)

@@ -37,7 +37,7 @@ public static class AdapterModel
     /// <exception cref="CheckpointException">A target is no linear of the model, or ranks differ by module.</exception>
     public static LoraConfig ToLora(PeftAdapter adapter, WeightMap map)
     {
-        if (adapter.RankPattern.Count > 0 || adapter.AlphaPattern.Count > 0)
+        if (!FusedAdapters.AreOurs(adapter, map))
         {
             throw new CheckpointException(
                 "adapter_config.json: rank_pattern and alpha_pattern (a rank of its own for some modules) are not supported for training or " +
@@ -60,6 +60,8 @@ public static class AdapterModel
                 case "w1": mlp.Add(LoraMlpModule.W1); break;
                 case "w2": mlp.Add(LoraMlpModule.W2); break;
                 case "w3": mlp.Add(LoraMlpModule.W3); break;
+                case "qkv_proj": attention.AddRange([LoraModule.QProj, LoraModule.KProj, LoraModule.VProj]); break;
+                case "gate_up_proj": mlp.AddRange([LoraMlpModule.W1, LoraMlpModule.W3]); break;
                 case "output": output = true; break;
                 default:
                     throw new CheckpointException(
@@ -87,7 +89,8 @@ public static class AdapterModel
     public static PeftAdapter ToPeft(TransformerDecoder model, string? baseModel)
     {
         LoraConfig lora = model.Lora ?? throw new ArgumentException("The model has no adapters: build it with a LoraConfig.");
-        HashSet<string> ours = [.. Adapters.NamedLayers(model).Keys.Select(n => n.Split('.')[^1])];
+        HashSet<string> ours = [.. Adapters.NamedLayers(model).Keys.Select(n => (model.Weights.SliceOf(n + ".weight")?.Whole[..^".weight".Length] ?? n).Split('.')[^1])];
+        var fused = FusedAdapters.Patterns(lora, model.Weights).Where(p => ours.Contains(p.Target)).ToList();
         return new PeftAdapter
         {
             R = lora.Rank,
@@ -97,6 +100,8 @@ public static class AdapterModel
             UseDora = lora.UseDora,
             UseRslora = lora.UseRslora,
             BaseModelNameOrPath = baseModel,
+            RankPattern = fused.ToDictionary(p => p.Target, p => p.Rank, StringComparer.Ordinal),
+            AlphaPattern = fused.ToDictionary(p => p.Target, p => p.Alpha, StringComparer.Ordinal),
         };
     }
 
@@ -110,7 +115,7 @@ public static class AdapterModel
             tensors.Add("output.weight", head.DenseWeight());
         }
 
-        return LazyTensors.Of(tensors);
+        return FusedAdapters.Join(tensors, model);
     }
 
     /// <summary>A model's whole weights by our names, adapters merged in one layer at a time while they are written.</summary>
@@ -141,6 +146,13 @@ public static class AdapterModel
     /// <param name="model">Any decoder with quantised weights.</param>
     public static LazyTensors QuantizedWeights(TransformerDecoder model)
     {
+        if (model.Weights.Fused.Count > 0)
+        {
+            throw new CheckpointException(
+                "save_quantized_base: this family's files hold several weights of the model as one, whose codes are not those of its parts. " +
+                "Set save_quantized_base=False: full weights are saved then.");
+        }
+
         List<TensorInfo> infos = [];
         Dictionary<string, Func<string, Tensor>> read = new(StringComparer.Ordinal);
         foreach ((string name, Tensor parameter) in model.NamedParameters().Where(p => !Adapters.IsAdapterName(p.Key)))

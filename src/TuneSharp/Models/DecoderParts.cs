@@ -18,7 +18,7 @@ internal static class DecoderParts
         DecoderConfig s, LoraConfig? lora, WeightMap weights, Func<int, LayerKind, LinearFactory, TransformerLayer> layer,
         bool offsetNorm = false)
     {
-        s.Checked();
+        (s, weights) = BuildScope.Resized(s.Checked(), weights);
         TorchBackend.EnsureLoaded();
         LinearFactory linear = new(lora);
         IReadOnlyList<LayerKind> kinds = s.Kinds();

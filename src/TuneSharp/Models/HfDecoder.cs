@@ -117,12 +117,12 @@ internal static class HfDecoder
     /// <param name="c">The file.</param>
     /// <param name="key">The key.</param>
     /// <param name="absent">What absence means; null means none.</param>
-    public static double? NumberOrAbsent(HfConfig c, string key, double absent) => c.Keys.Contains(key) ? c.NumberOrNull(key) : absent;
+    public static double? NumberOrAbsent(HfConfig c, string key, double absent) => c.Keys.Contains(key, StringComparer.Ordinal) ? c.NumberOrNull(key) : absent;
 
     /// <summary>A sliding window in tokens; null for none.</summary>
     /// <param name="c">The file.</param>
     /// <param name="absent">What absence means.</param>
-    public static long? Window(HfConfig c, int? absent = null) => c.Keys.Contains("sliding_window") ? c.IntOrNull("sliding_window") : absent;
+    public static long? Window(HfConfig c, int? absent = null) => c.Keys.Contains("sliding_window", StringComparer.Ordinal) ? c.IntOrNull("sliding_window") : absent;
 
     /// <summary>Refuses a rate of dropout in a place that is not computed.</summary>
     public static void NoDropout(HfConfig c, params IReadOnlyList<string> keys)

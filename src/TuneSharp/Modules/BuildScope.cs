@@ -1,4 +1,5 @@
 using TuneSharp.Backend;
+using TuneSharp.Checkpointing;
 using TuneSharp.Kernels;
 
 namespace TuneSharp.Modules;
@@ -20,13 +21,17 @@ public sealed class BuildScope : IDisposable
     /// <param name="dtype">Element type of new parameters.</param>
     /// <param name="initialise">False when weights are loaded right after: memory is then left as it comes.</param>
     /// <param name="quantization">How frozen linears are held; null for what the scope around says, plain if there is none.</param>
-    public BuildScope(Device? device = null, ScalarType dtype = ScalarType.Float32, bool initialise = true, Quantization? quantization = null)
+    /// <param name="vocabSize">Rows of token embeddings and head instead of the model's own number; null for what the scope around says.</param>
+    public BuildScope(
+        Device? device = null, ScalarType dtype = ScalarType.Float32, bool initialise = true, Quantization? quantization = null,
+        long? vocabSize = null)
     {
         TorchBackend.EnsureLoaded(); // often the first thing that a program does
         Device = device ?? CPU;
         Dtype = dtype;
         Initialise = initialise;
         Quantization = quantization ?? _current?.Quantization;
+        VocabSize = vocabSize ?? _current?.VocabSize;
         _outer = _current;
         _current = this;
     }
@@ -45,6 +50,27 @@ public sealed class BuildScope : IDisposable
 
     /// <summary>How the linears of a frozen model are held, or null.</summary>
     public Quantization? Quantization { get; }
+
+    /// <summary>Rows of token embeddings and head instead of the model's own number, for added tokens; or null.</summary>
+    public long? VocabSize { get; }
+
+    /// <summary>A shape and its weight names with the rows of this thread's scope; a checkpoint with fewer rows then fills the first.</summary>
+    /// <param name="shape">A decoder's numbers.</param>
+    /// <param name="weights">Its weight names.</param>
+    /// <exception cref="ArgumentException">Fewer rows than the model has: tokens would be lost.</exception>
+    public static (DecoderConfig Shape, WeightMap Weights) Resized(DecoderConfig shape, WeightMap weights)
+    {
+        if (_current?.VocabSize is not { } rows || rows == shape.VocabSize)
+        {
+            return (shape, weights);
+        }
+
+        return rows > shape.VocabSize
+            ? (shape with { VocabSize = rows }, weights.Growing())
+            : throw new ArgumentException(
+                $"resize_token_embeddings is {rows}, and the model has {shape.VocabSize} tokens; dropping some would break its tokenizer. " +
+                $"Give at least {shape.VocabSize}.");
+    }
 
     /// <summary>A new quantised parameter under the current scope; what it is initialised with never exists beyond this call.</summary>
     /// <param name="initialise">Sets the initial values in place; not called on the meta device or when loading follows.</param>

@@ -29,6 +29,13 @@ public abstract record FinetuneConfig
     /// <summary>The model.</summary>
     public required Component<TransformerDecoder> Model { get; init; }
 
+    /// <summary>
+    /// Rows of the token embeddings and the head, for tokens that were added to the tokenizer; the new ones start as the mean of the
+    /// old. Saved with the model and in its <c>config.json</c>. LoRA does not train them. Null keeps the model's own number. Default: null.
+    /// </summary>
+    [Range(1, int.MaxValue)]
+    public int? ResizeTokenEmbeddings { get; init; }
+
     /// <summary>The tokenizer.</summary>
     public required Component<IModelTokenizer> Tokenizer { get; init; }
 

@@ -21,7 +21,7 @@ internal static class RunSetup
     /// <summary>Builds the model of a config. Base weights stay as memory comes when a checkpoint is loaded next.</summary>
     public static TransformerDecoder Model(FinetuneConfig cfg, Device device, Checkpointer checkpointer, bool initialise = false)
     {
-        using BuildScope scope = new(device, cfg.Dtype, initialise);
+        using BuildScope scope = new(device, cfg.Dtype, initialise, vocabSize: cfg.ResizeTokenEmbeddings);
         return cfg.Model.Build(checkpointer);
     }
 
