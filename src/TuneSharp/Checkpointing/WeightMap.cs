@@ -115,7 +115,7 @@ public sealed class WeightMap
     /// <param name="modelName">Our name of the whole.</param>
     public IReadOnlyList<FusedSlice>? PartsOf(string modelName)
     {
-        (string pattern, string? layer) = Number(modelName);
+        (string pattern, string[] layer) = Number(modelName);
         FusedRule? rule = Fused.FirstOrDefault(f => pattern.StartsWith(f.Model + ".", StringComparison.Ordinal));
         return rule is null ? null : Slices(rule, layer, pattern[rule.Model.Length..]);
     }
@@ -124,7 +124,7 @@ public sealed class WeightMap
     /// <param name="modelName">Our name of the part.</param>
     public FusedSlice? SliceOf(string modelName)
     {
-        (string pattern, string? layer) = Number(modelName);
+        (string pattern, string[] layer) = Number(modelName);
         foreach (FusedRule rule in Fused)
         {
             for (int i = 0; i < rule.Parts.Count; i++)
@@ -139,7 +139,7 @@ public sealed class WeightMap
         return null;
     }
 
-    private static FusedSlice[] Slices(FusedRule rule, string? layer, string tail)
+    private static FusedSlice[] Slices(FusedRule rule, string[] layer, string tail)
     {
         FusedSlice[] slices = new FusedSlice[rule.Parts.Count];
         long start = 0;

@@ -130,7 +130,7 @@ public static class AdapterModel
             Read = name =>
             {
                 using IDisposable off = no_grad();
-                string module = name[..name.LastIndexOf('.')];
+                string module = name[..Math.Max(0, name.LastIndexOf('.'))];
                 bool adapted = name.EndsWith(".weight", StringComparison.Ordinal) && layers.ContainsKey(module);
                 return adapted ? layers[module].MergedWeight() : weights[name] is QuantizedParameter quantised ? quantised.Dense() : weights[name];
             },

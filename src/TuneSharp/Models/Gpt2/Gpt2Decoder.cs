@@ -58,13 +58,13 @@ internal static class Gpt2Decoder
     /// <summary>Builds the model under the current <see cref="BuildScope"/>.</summary>
     public static TransformerDecoder Build(DecoderConfig shape, LoraConfig? lora)
     {
-        shape.Checked();
+        (shape, WeightMap weights) = BuildScope.Resized(shape.Checked(), Map(shape));
         TorchBackend.EnsureLoaded();
         LinearFactory linear = new(lora);
         IReadOnlyList<LayerKind> kinds = shape.Kinds();
         return new TransformerDecoder(
             shape,
-            Map(shape),
+            weights,
             tokEmbeddings: linear.Embedding(shape.VocabSize, shape.EmbedDim),
             layers: Enumerable.Range(0, shape.NumLayers).Select(i => Layer(i, kinds[i], shape, linear)),
             norm: new LayerNorm(shape.EmbedDim, shape.NormEps),

@@ -21,7 +21,7 @@ internal static class MoeDecoder
         DecoderConfig shape, LoraConfig? lora, WeightMap weights, IReadOnlyList<LayerKind> kinds, Func<LinearFactory, Experts> experts,
         bool headNorms = false, bool sinks = false)
     {
-        shape.Checked();
+        (shape, weights) = BuildScope.Resized(shape.Checked(), weights);
         TorchBackend.EnsureLoaded();
         LinearFactory linear = new(lora);
         MoeConfig moe = shape.Moe!.Checked();
