@@ -96,6 +96,15 @@ public enum ModelType
     /// <summary>Qwen 3.</summary>
     QWEN3,
 
+    /// <summary>Gemma 3, text; not torchtune's.</summary>
+    GEMMA3,
+
+    /// <summary>SmolLM3; not torchtune's.</summary>
+    SMOLLM3,
+
+    /// <summary>OLMo 2; not torchtune's.</summary>
+    OLMO2,
+
     /// <summary>CLIP's text encoder.</summary>
     CLIP_TEXT,
 
