@@ -6,7 +6,7 @@ namespace TuneSharp.Checkpointing;
 /// <summary>A checkpoint of one or many files, read as one set of tensors.</summary>
 /// <remarks>
 /// Opens a Hugging Face folder (<c>model.safetensors</c>, its shards and index, or <c>pytorch_model*.bin</c>), or files that are
-/// named one by one. Weights that bitsandbytes quantised appear as they were, under their own names. All headers are checked at once; bytes are read when a tensor is. Reading is thread-safe.
+/// named one by one. Weights that bitsandbytes quantised appear as they were, under their own names, and so do MXFP4 weights, in bf16. All headers are checked at once; bytes are read when a tensor is. Reading is thread-safe.
 /// </remarks>
 public sealed class CheckpointReader : IQuantizedSource
 {
@@ -18,6 +18,7 @@ public sealed class CheckpointReader : IQuantizedSource
     private readonly Dictionary<string, TensorInfo> _stored = new(StringComparer.Ordinal);
     private readonly IReadOnlyDictionary<string, TensorInfo> _tensors;
     private readonly IReadOnlyDictionary<string, TensorInfo> _quantized;
+    private readonly IReadOnlyDictionary<string, TensorInfo> _mxfp4;
 
     private CheckpointReader(IEnumerable<string> files)
     {
@@ -42,8 +43,11 @@ public sealed class CheckpointReader : IQuantizedSource
 
             BnbWeights found = BnbLayout.Find(_stored, Stored);
             _quantized = found.Weights;
-            _tensors = found.Weights.Count == 0 ? _stored : _stored.Where(t => !found.Parts.Contains(t.Key))
-                .ToDictionary(t => t.Key, t => found.Weights.GetValueOrDefault(t.Key) ?? t.Value, StringComparer.Ordinal);
+            _mxfp4 = Mxfp4.Find(_stored);
+            _tensors = found.Weights.Count + _mxfp4.Count == 0 ? _stored
+                : _stored.Where(t => !found.Parts.Contains(t.Key) && !Mxfp4.IsPart(t.Key, _mxfp4))
+                    .Select(t => KeyValuePair.Create(t.Key, found.Weights.GetValueOrDefault(t.Key) ?? t.Value)).Concat(_mxfp4)
+                    .ToDictionary(StringComparer.Ordinal);
         }
         catch
         {
@@ -89,7 +93,7 @@ public sealed class CheckpointReader : IQuantizedSource
     }
 
     /// <inheritdoc/>
-    public string FileOf(string name) => Owner(name).FileOf(name);
+    public string FileOf(string name) => Owner(_mxfp4.ContainsKey(name) ? name + "_blocks" : name).FileOf(name);
 
     /// <inheritdoc/>
     public bool IsQuantized => _quantized.Count > 0;
@@ -97,6 +101,11 @@ public sealed class CheckpointReader : IQuantizedSource
     /// <inheritdoc/>
     public Tensor Read(string name)
     {
+        if (_mxfp4.TryGetValue(name, out TensorInfo? packed))
+        {
+            return Mxfp4.Read(packed, Stored);
+        }
+
         if (!_quantized.ContainsKey(name))
         {
             return Stored(name);
@@ -108,7 +117,7 @@ public sealed class CheckpointReader : IQuantizedSource
 
     /// <summary>Whether a tensor holds plain numbers in the file.</summary>
     /// <param name="name">Its name.</param>
-    public bool ReadsAsStored(string name) => !_quantized.ContainsKey(name);
+    public bool ReadsAsStored(string name) => !_quantized.ContainsKey(name) && !_mxfp4.ContainsKey(name);
 
     /// <inheritdoc/>
     public QuantizedTensor? ReadQuantized(string name) => _quantized.ContainsKey(name) ? BnbLayout.Read(name, _stored, Stored) : null;

@@ -83,11 +83,12 @@ public abstract class Checkpointer
     /// <param name="parameters">By our names.</param>
     /// <param name="map">The family's table.</param>
     /// <param name="mayBeMissing">True for a name that the base need not have.</param>
+    /// <returns>Our names that the base did not have.</returns>
     /// <exception cref="CheckpointException">The weights are missing, damaged or do not fit.</exception>
-    public void LoadBase(IReadOnlyDictionary<string, Tensor> parameters, WeightMap map, Func<string, bool> mayBeMissing)
+    public IReadOnlyList<string> LoadBase(IReadOnlyDictionary<string, Tensor> parameters, WeightMap map, Func<string, bool> mayBeMissing)
     {
         using ITensorSource source = OpenBase();
-        WeightLoader.Load(source, parameters, map, mayBeMissing);
+        return WeightLoader.Load(source, parameters, map, mayBeMissing);
     }
 
     /// <summary>The save to resume from: what the config names, else the one with most steps in the output folder; null when there is none.</summary>
@@ -158,6 +159,12 @@ public abstract class Checkpointer
         if (CheckpointDir is not null && Directory.Exists(CheckpointDir))
         {
             CompanionFiles.Copy(CheckpointDir, folder);
+        }
+
+        string config = Path.Combine(folder, "config.json");
+        if (request.Config is not null && !File.Exists(config))
+        {
+            new HfConfig(request.Config, config).Write(config);
         }
 
         if (request.Weights.Infos.Count > 0 || request.QuantizedWeights is not null)

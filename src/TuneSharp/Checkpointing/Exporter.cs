@@ -67,22 +67,38 @@ public static class Exporter
         && map.ToModel(info.Name)?.Name.StartsWith("layers.", StringComparison.Ordinal) == true;
 
     /// <summary>One merged weight.</summary>
-    private sealed record Update(TensorInfo Weight, string A, string B, string? Magnitude, double Scale);
+    private sealed record Update(TensorInfo Weight, string A, string B, string? Magnitude, double Scale, bool Transposed = false);
 
     private static Tensor Merge(HfView weights, HfView updates, Update u)
     {
         using IDisposable still = no_grad();
         using DisposeScope scope = NewDisposeScope();
+        if (u.Weight.Shape.Length == 3)
+        {
+            return MergeExperts(weights, updates, u).MoveToOuterDisposeScope();
+        }
+
         Tensor a_RI = updates.Read(u.A).to_type(ScalarType.Float32);
         Tensor b_OR = updates.Read(u.B).to_type(ScalarType.Float32);
-        Tensor w_OI = b_OR.mm(a_RI).mul_(u.Scale).add_(weights.Read(u.Weight.Name).to_type(ScalarType.Float32));
+        Tensor base_OI = weights.Read(u.Weight.Name).to_type(ScalarType.Float32);
+        Tensor w_OI = b_OR.mm(a_RI).mul_(u.Scale).add_(u.Transposed ? base_OI.t() : base_OI);
         if (u.Magnitude is not null)
         {
             Tensor m_O1 = updates.Read(u.Magnitude).to_type(ScalarType.Float32).reshape(-1, 1);
             w_OI = w_OI.mul_(m_O1 / w_OI.norm(1, keepdim: true, p: 2));
         }
 
-        return w_OI.MoveToOuterDisposeScope();
+        return (u.Transposed ? w_OI.t() : w_OI).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Experts that share a weight [E, I, O]: A holds E·r rows, expert by expert, and B r·E columns, rank by rank.</summary>
+    private static Tensor MergeExperts(HfView weights, HfView updates, Update u)
+    {
+        long experts = u.Weight.Shape[0];
+        Tensor a_ERI = updates.Read(u.A).to_type(ScalarType.Float32).reshape(experts, -1, u.Weight.Shape[1]);
+        Tensor b_ORE = updates.Read(u.B).to_type(ScalarType.Float32).reshape(u.Weight.Shape[2], -1, experts);
+        Tensor delta_EIO = a_ERI.transpose(1, 2).bmm(b_ORE.permute(2, 1, 0)).mul_(u.Scale);
+        return delta_EIO.add_(weights.Read(u.Weight.Name).to_type(ScalarType.Float32));
     }
 
     private static Dictionary<string, Update> Plan(HfView weights, PeftAdapter adapter, HfView updates)
@@ -109,7 +125,7 @@ public static class Exporter
             }
 
             Update update = Check(weights, adapter, updates, module, parts);
-            plan.Add(module + ".weight", update);
+            plan.Add(update.Weight.Shape.Length == 3 || module != Head ? update.Weight.Name : module + ".weight", update);
         }
 
         return plan.Count > 0 ? plan : throw new CheckpointException("The adapter has no tensors, so there is nothing to merge. Name the folder of a trained adapter.");
@@ -132,6 +148,7 @@ public static class Exporter
         }
 
         TensorInfo? weight = weights.Tensors.GetValueOrDefault(module + ".weight")
+            ?? ExpertWeight(weights, module, updates.Tensors[b].Shape)
             ?? (module == Head ? weights.Tensors.GetValueOrDefault("model.embed_tokens.weight") : null);
         if (weight is null)
         {
@@ -140,8 +157,17 @@ public static class Exporter
         }
 
         long[] sa = updates.Tensors[a].Shape, sb = updates.Tensors[b].Shape;
-        bool fits = weight.Shape.Length == 2 && sa.Length == 2 && sb.Length == 2 && sb[0] == weight.Shape[0] && sa[1] == weight.Shape[1] && sa[0] == sb[1]
-            && (magnitude is null || updates.Tensors[magnitude].Count == weight.Shape[0]);
+        bool transposed = weights.IsTransposed(weight.Name);
+        if (weight.Shape.Length == 3 && sa.Length == 2 && sb.Length == 2 && sa[1] == weight.Shape[1] && sb[0] == weight.Shape[2]
+            && sa[0] == sb[1] && sa[0] == adapter.RankOf(module) * weight.Shape[0])
+        {
+            return new Update(weight, a, b, null, adapter.ScaleOf(module));
+        }
+
+        (long rows, long columns) = weight.Shape.Length != 2 ? (-1, -1)
+            : transposed ? (weight.Shape[1], weight.Shape[0]) : (weight.Shape[0], weight.Shape[1]);
+        bool fits = weight.Shape.Length == 2 && sa.Length == 2 && sb.Length == 2 && sb[0] == rows && sa[1] == columns && sa[0] == sb[1]
+            && (magnitude is null || updates.Tensors[magnitude].Count == rows);
         if (!fits)
         {
             throw new CheckpointException(
@@ -150,8 +176,19 @@ public static class Exporter
         }
 
         int rank = adapter.RankOf(module);
-        return rank == sa[0] ? new Update(weight, a, b, magnitude, adapter.ScaleOf(module))
+        return rank == sa[0] ? new Update(weight, a, b, magnitude, adapter.ScaleOf(module), transposed)
             : throw new CheckpointException($"{file}: {module} has rank {sa[0]}, and {PeftAdapter.ConfigName} says {rank}. They do not belong together.");
+    }
+
+    /// <summary>
+    /// The weight that PEFT's wrappers mean: <c>experts</c> and <c>experts.base_layer</c>, one inside the other, without saying which weight
+    /// is whose. The number of outputs does: gate and up together have another than down.
+    /// </summary>
+    private static TensorInfo? ExpertWeight(HfView weights, string module, long[] b)
+    {
+        string experts = module.EndsWith(".base_layer", StringComparison.Ordinal) ? module[..^".base_layer".Length] : module;
+        return ((string[])["gate_up_proj", "down_proj"]).Select(part => weights.Tensors.GetValueOrDefault($"{experts}.{part}"))
+            .FirstOrDefault(w => w is { Shape.Length: 3 } && b.Length == 2 && w.Shape[2] == b[0]);
     }
 
     private static bool IsFloat(ScalarType type) => type is ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64;
@@ -160,12 +197,13 @@ public static class Exporter
     private sealed class HfView
     {
         private readonly ITensorSource _source;
+        private readonly WeightMap _map;
         private readonly IReadOnlyDictionary<string, TensorInfo> _tensors;
         private readonly Func<string, Tensor> _read;
 
         internal HfView(ITensorSource source, WeightMap map)
         {
-            _source = source;
+            (_source, _map) = (source, map);
             SourceNaming naming = SourceNaming.Of(source, map);
             if (naming.Naming == Naming.HuggingFace)
             {
@@ -191,6 +229,9 @@ public static class Exporter
         }
 
         internal IReadOnlyDictionary<string, TensorInfo> Tensors => _tensors;
+
+        /// <summary>Whether the files hold a weight as [in, out].</summary>
+        internal bool IsTransposed(string name) => _map.ToModel(name)?.Transposed == true;
 
         internal string FileOf(string name) => _source.FileOf(_source.Tensors.ContainsKey(name) ? name : _source.Tensors.Keys.First());
 

@@ -22,7 +22,7 @@ public sealed record PeftAdapter
     private static readonly HashSet<string> Known = new(StringComparer.Ordinal)
     {
         "peft_type", "r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora", "use_dora", "base_model_name_or_path", "task_type",
-        "bias", "rank_pattern", "alpha_pattern", "modules_to_save",
+        "bias", "rank_pattern", "alpha_pattern", "modules_to_save", "fan_in_fan_out", "target_parameters",
     };
 
     /// <summary>Rank of the update.</summary>
@@ -36,6 +36,12 @@ public sealed record PeftAdapter
 
     /// <summary>Modules that carry an adapter, in Hugging Face's names (<c>q_proj</c>).</summary>
     public required IReadOnlyList<string> TargetModules { get; init; }
+
+    /// <summary>Parameters that carry an adapter without being a linear's weight, as in <c>mlp.experts.gate_up_proj</c>.</summary>
+    public IReadOnlyList<string> TargetParameters { get; init; } = [];
+
+    /// <summary>The base holds its weights as [in, out] (GPT-2's Conv1D).</summary>
+    public bool FanInFanOut { get; init; }
 
     /// <summary>Scale α/√r instead of α/r.</summary>
     public bool UseRslora { get; init; }
@@ -84,6 +90,8 @@ public sealed record PeftAdapter
             LoraAlpha = config.Number("lora_alpha"),
             LoraDropout = config.Number("lora_dropout", 0),
             TargetModules = json["target_modules"] is JsonArray ? config.Texts("target_modules") : TargetsOf(folder),
+            TargetParameters = config.Texts("target_parameters"),
+            FanInFanOut = config.Flag("fan_in_fan_out", false),
             UseRslora = config.Flag("use_rslora", false),
             UseDora = config.Flag("use_dora", false),
             BaseModelNameOrPath = config.TextOrNull("base_model_name_or_path"),
@@ -198,6 +206,12 @@ public sealed record PeftAdapter
             json["alpha_pattern"] = new JsonObject(AlphaPattern.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)Number(p.Value))));
         }
 
+        if (TargetParameters.Count > 0)
+        {
+            json["target_parameters"] = new JsonArray([.. TargetParameters.Select(t => (JsonNode)t)]);
+        }
+
+        json["fan_in_fan_out"] = FanInFanOut;
         json["use_rslora"] = UseRslora;
         json["use_dora"] = UseDora;
         json["base_model_name_or_path"] = BaseModelNameOrPath;

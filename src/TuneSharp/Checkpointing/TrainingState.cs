@@ -118,6 +118,9 @@ public sealed record SaveRequest
     /// <summary>How <see cref="QuantizedWeights"/> are quantised.</summary>
     public Quantization? Quantization { get; init; }
 
+    /// <summary>The model's <c>config.json</c>, written where no folder that is copied has one; null for none.</summary>
+    public JsonObject? Config { get; init; }
+
     /// <summary>The family's table.</summary>
     public required WeightMap Map { get; init; }
 

@@ -153,6 +153,19 @@ public sealed class WeightMap
         return slices;
     }
 
+    /// <summary>The lines that a PEFT target means: a module's name, its end, or its full path with layer numbers.</summary>
+    /// <param name="target">An entry of <c>target_modules</c>.</param>
+    public IEnumerable<WeightRule> RulesOf(string target)
+    {
+        string pattern = Number(target).Pattern;
+        return Rules.Where(r => r.Model is not null && r.WeightName == "weight"
+            && (r.File == pattern || r.File.EndsWith("." + pattern, StringComparison.Ordinal)));
+    }
+
+    /// <summary>The line of one of our modules.</summary>
+    /// <param name="module">As in <c>layers.3.attn.q_proj</c>.</param>
+    public WeightRule? RuleOf(string module) => _byModel.GetValueOrDefault(Number(module).Pattern);
+
     /// <summary>True for a name that the family knows and drops (a stored rotary table, say).</summary>
     /// <param name="fileName">Tensor name in the file.</param>
     public bool IsDropped(string fileName)

@@ -38,6 +38,17 @@ public sealed class Batch : IDisposable
     /// <summary>How many tokens are real: neither padding nor filler.</summary>
     public required long NumTokens { get; init; }
 
+    /// <summary>Tokens of each row without the padding after them; null when packed.</summary>
+    public IReadOnlyList<int>? RowLengths { get; init; }
+
+    /// <summary>The largest label.</summary>
+    public int MaxLabel { get; init; }
+
+    /// <summary>
+    /// Lengths as a model takes them whose tokens see later ones: padding is a sample by itself, which no token of the text sees.
+    /// </summary>
+    public IReadOnlyList<int[]>? SeqLensWithPadding => SeqLens ?? RowLengths?.Select(n => Tokens.shape[1] == n ? (int[])[n] : [n, (int)Tokens.shape[1] - n]).ToList();
+
     /// <summary>The largest token id in it: must be below the size of the model's vocabulary.</summary>
     public int MaxTokenId { get; init; }
 
@@ -65,6 +76,8 @@ public sealed class Batch : IDisposable
             NumTargets = NumTargets,
             NumTokens = NumTokens,
             MaxTokenId = MaxTokenId,
+            RowLengths = RowLengths,
+            MaxLabel = MaxLabel,
             StreamState = StreamState,
         };
         Dispose();

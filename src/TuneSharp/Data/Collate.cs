@@ -161,6 +161,8 @@ public static class Collate
             NumTargets = batch.Sum(CountTargets),
             NumTokens = batch.Sum(s => (long)s.Tokens.Length - s.Padding),
             MaxTokenId = batch.Max(MaxId),
+            RowLengths = left ? null : [.. batch.Select(x => x.Tokens.Length - x.Padding)],
+            MaxLabel = batch.Max(x => x.Labels.Length == 0 ? 0 : x.Labels.Max()),
         };
     }
 

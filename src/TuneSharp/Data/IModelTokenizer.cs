@@ -27,6 +27,10 @@ public interface IModelTokenizer
     /// <summary>Ids at which generation stops.</summary>
     IReadOnlyList<int> StopTokens { get; }
 
+    /// <summary>The id of a token's exact text; null when there is none, or the tokenizer does not say.</summary>
+    /// <param name="token">As the vocabulary spells it.</param>
+    int? TokenToId(string token) => null;
+
     /// <summary>Encodes plain text.</summary>
     /// <param name="text">The text.</param>
     /// <param name="addBos">Begin with the BOS id, if there is one.</param>

@@ -49,31 +49,55 @@ public static class AdapterModel
         bool output = false;
         foreach (string target in adapter.TargetModules)
         {
-            string? ours = map.Rules.FirstOrDefault(
-                r => r.Model is not null && (r.File == target || r.File.EndsWith("." + target, StringComparison.Ordinal)))?.Model;
-            switch (ours?.Split('.')[^1])
+            bool known = false;
+            foreach (WeightRule rule in map.RulesOf(target))
             {
-                case "q_proj": attention.Add(LoraModule.QProj); break;
-                case "k_proj": attention.Add(LoraModule.KProj); break;
-                case "v_proj": attention.Add(LoraModule.VProj); break;
-                case "output_proj": attention.Add(LoraModule.OutputProj); break;
-                case "w1": mlp.Add(LoraMlpModule.W1); break;
-                case "w2": mlp.Add(LoraMlpModule.W2); break;
-                case "w3": mlp.Add(LoraMlpModule.W3); break;
-                case "qkv_proj": attention.AddRange([LoraModule.QProj, LoraModule.KProj, LoraModule.VProj]); break;
-                case "gate_up_proj": mlp.AddRange([LoraMlpModule.W1, LoraMlpModule.W3]); break;
-                case "output": output = true; break;
-                default:
-                    throw new CheckpointException(
-                        $"adapter_config.json: target_modules names {target}, which is no linear of this model. Linears: " +
-                        $"{string.Join(", ", Targets(map).Select(t => t.Theirs))}.");
+                known |= Add(rule.Model!.Split('.')[^1]);
+            }
+
+            if (!known)
+            {
+                throw new CheckpointException(
+                    $"adapter_config.json: target_modules names {target}, which is no linear of this model. Linears: " +
+                    $"{string.Join(", ", map.Rules.Where(r => IsLinear(r)).Select(r => r.File.Split('.')[^1]).Distinct(StringComparer.Ordinal))}.");
+            }
+        }
+
+        if (adapter.TargetParameters.Count > 0)
+        {
+            string[] unknown = [.. adapter.TargetParameters.Where(t => !ExpertParameters.Any(e => t.EndsWith(e, StringComparison.Ordinal)))];
+            if (unknown.Length > 0 || adapter.TargetParameters.Count != ExpertParameters.Length)
+            {
+                throw new CheckpointException(
+                    $"adapter_config.json: target_parameters names {string.Join(", ", adapter.TargetParameters)}; adapters on " +
+                    $"{string.Join(" and ", ExpertParameters)} together are supported.");
+            }
+
+            mlp.AddRange([LoraMlpModule.W1, LoraMlpModule.W2, LoraMlpModule.W3]);
+        }
+
+        bool Add(string ours)
+        {
+            switch (ours)
+            {
+                case "q_proj": attention.Add(LoraModule.QProj); return true;
+                case "k_proj": attention.Add(LoraModule.KProj); return true;
+                case "v_proj": attention.Add(LoraModule.VProj); return true;
+                case "qkv_proj": attention.AddRange([LoraModule.QProj, LoraModule.KProj, LoraModule.VProj]); return true;
+                case "output_proj": attention.Add(LoraModule.OutputProj); return true;
+                case "w1": mlp.Add(LoraMlpModule.W1); return true;
+                case "w2": mlp.Add(LoraMlpModule.W2); return true;
+                case "w3": mlp.Add(LoraMlpModule.W3); return true;
+                case "gate_up_proj": mlp.AddRange([LoraMlpModule.W1, LoraMlpModule.W3]); return true;
+                case "output": output = true; return true;
+                default: return false;
             }
         }
 
         return new LoraConfig
         {
-            AttnModules = attention,
-            MlpModules = mlp,
+            AttnModules = [.. attention.Distinct()],
+            MlpModules = [.. mlp.Distinct()],
             ApplyToOutput = output,
             Rank = adapter.R,
             Alpha = adapter.LoraAlpha,
@@ -89,14 +113,21 @@ public static class AdapterModel
     public static PeftAdapter ToPeft(TransformerDecoder model, string? baseModel)
     {
         LoraConfig lora = model.Lora ?? throw new ArgumentException("The model has no adapters: build it with a LoraConfig.");
-        HashSet<string> ours = [.. Adapters.NamedLayers(model).Keys.Select(n => (model.Weights.SliceOf(n + ".weight")?.Whole[..^".weight".Length] ?? n).Split('.')[^1])];
+        HashSet<WeightRule> adapted =
+            [.. Adapters.NamedLayers(model).Keys.Select(n => model.Weights.RuleOf(model.Weights.SliceOf(n + ".weight")?.Whole[..^".weight".Length] ?? n)).OfType<WeightRule>()];
+        HashSet<string> ours = [.. adapted.Select(r => r.Model!.Split('.')[^1])];
         var fused = FusedAdapters.Patterns(lora, model.Weights).Where(p => ours.Contains(p.Target)).ToList();
+        string? experts = model.Weights.Rules.FirstOrDefault(r => r.Model?.EndsWith(".experts.gate_up_proj", StringComparison.Ordinal) == true)?.File;
         return new PeftAdapter
         {
             R = lora.Rank,
             LoraAlpha = lora.Alpha,
             LoraDropout = lora.Dropout,
-            TargetModules = [.. Targets(model.Weights).Where(t => ours.Contains(t.Ours)).Select(t => t.Theirs)],
+            TargetModules = Targets(model.Weights, adapted, model.Shape.NumLayers),
+            TargetParameters = Adapters.NamedExperts(model).Count == 0 ? []
+                : [.. ExpertParameters.Select(p => string.Join('.', experts!.Split('.')[^3..^2]) + "." + p)],
+            FanInFanOut = adapted.Any(r => r.Transposed),
+            TaskType = model.Shape.NumClasses > 0 ? "SEQ_CLS" : model.Shape.Bidirectional ? null : "CAUSAL_LM",
             UseDora = lora.UseDora,
             UseRslora = lora.UseRslora,
             BaseModelNameOrPath = baseModel,
@@ -123,6 +154,7 @@ public static class AdapterModel
     public static LazyTensors MergedWeights(TransformerDecoder model)
     {
         IReadOnlyDictionary<string, LoraLinear> layers = Adapters.NamedLayers(model);
+        IReadOnlyDictionary<string, Modules.Moe.FusedExperts> experts = Adapters.NamedExperts(model);
         Dictionary<string, Tensor> weights = model.NamedParameters().Where(p => !Adapters.IsAdapterName(p.Key))
             .ToDictionary(p => p.Key, p => p.Value, StringComparer.Ordinal);
         return LazyTensors.Of(weights) with
@@ -130,7 +162,12 @@ public static class AdapterModel
             Read = name =>
             {
                 using IDisposable off = no_grad();
-                string module = name[..Math.Max(0, name.LastIndexOf('.'))];
+                string module = name.Contains('.', StringComparison.Ordinal) ? name[..name.LastIndexOf('.')] : "";
+                if (experts.TryGetValue(module, out Modules.Moe.FusedExperts? fused) && fused.Merged(name[(module.Length + 1)..]) is { } merged)
+                {
+                    return merged;
+                }
+
                 bool adapted = name.EndsWith(".weight", StringComparison.Ordinal) && layers.ContainsKey(module);
                 return adapted ? layers[module].MergedWeight() : weights[name] is QuantizedParameter quantised ? quantised.Dense() : weights[name];
             },
@@ -181,8 +218,29 @@ public static class AdapterModel
                 new LazyTensors([new TensorInfo(mapped.Name, parameter.shape, parameter.dtype)], _ => mapped.Apply(parameter.Dense())),
                 _ => true, parameter.Format);
 
-    /// <summary>The linears that adapters can sit on: last part of our name, and of theirs.</summary>
-    private static IEnumerable<(string Ours, string Theirs)> Targets(WeightMap map) =>
-        map.Rules.Where(r => r.Model is not null && r.WeightName == "weight" && r.Model != "tok_embeddings")
-            .Select(r => (r.Model!.Split('.')[^1], r.File.Split('.')[^1]));
+    /// <summary>What PEFT calls the adapted weights of experts that share tensors.</summary>
+    private static readonly string[] ExpertParameters = ["experts.gate_up_proj", "experts.down_proj"];
+
+    private static bool IsLinear(WeightRule rule) =>
+        rule is { Model: not null, WeightName: "weight", IsOlderName: false } && !rule.Model.Contains("embeddings", StringComparison.Ordinal);
+
+    /// <summary>
+    /// The shortest names that mean the adapted linears and no others, as PEFT reads them: a name's end. Where only a full path tells two apart
+    /// (BERT's output.dense and attention.output.dense), the paths of all layers.
+    /// </summary>
+    private static List<string> Targets(WeightMap map, HashSet<WeightRule> adapted, int numLayers)
+    {
+        List<string> targets = [];
+        foreach (WeightRule rule in map.Rules.Where(r => adapted.Contains(r)))
+        {
+            string tail = rule.File[(rule.File.LastIndexOf("{}", StringComparison.Ordinal) is var at and >= 0 ? at + 3 : 0)..];
+            string[] parts = tail.Split('.');
+            string? name = Enumerable.Range(1, parts.Length).Select(n => string.Join('.', parts[^n..]))
+                .FirstOrDefault(end => map.RulesOf(end).Where(IsLinear).All(adapted.Contains));
+            targets.AddRange(name is not null ? [name]
+                : Enumerable.Range(0, numLayers).Select(i => rule.File.Replace("{}", i.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal)));
+        }
+
+        return [.. targets.Distinct(StringComparer.Ordinal)];
+    }
 }

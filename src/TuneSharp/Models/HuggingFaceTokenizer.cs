@@ -73,6 +73,9 @@ public sealed class HuggingFaceTokenizer : IModelTokenizer
     public IReadOnlyList<int> StopTokens { get; }
 
     /// <inheritdoc/>
+    public int? TokenToId(string token) => _tokenizer.TokenToId(token);
+
+    /// <inheritdoc/>
     public int[] Encode(string text, bool addBos = true, bool addEos = true) =>
     [
         .. addBos && BosId is { } bos ? [bos] : Array.Empty<int>(),

@@ -37,6 +37,7 @@ public sealed record SpecialTokenIds(int? Bos, int Eos, int Pad, IReadOnlyList<i
         ];
         JsonElement[] said = [.. files.Where(f => f.Required || File.Exists(f.Path)).Select(f => TokenizerFiles.ReadJson(f.Path))];
         List<int> eos = Find(tokenizer, said, "eos");
+        eos = eos.Count > 0 ? eos : Find(tokenizer, said, "sep"); // BERT's names for what begins and ends a text
         if (eos.Count == 0)
         {
             throw new ConfigException(
@@ -45,6 +46,7 @@ public sealed record SpecialTokenIds(int? Bos, int Eos, int Pad, IReadOnlyList<i
         }
 
         List<int> bos = Find(tokenizer, said, "bos");
+        bos = bos.Count > 0 ? bos : Find(tokenizer, said, "cls");
         List<int> pad = Find(tokenizer, said, "pad");
         IEnumerable<int> turnEnds = TurnEnds.Select(tokenizer.TokenToId).OfType<int>();
         return new SpecialTokenIds(

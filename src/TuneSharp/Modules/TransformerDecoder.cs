@@ -62,6 +62,9 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <summary>The adapters the model was built with, or null.</summary>
     public Peft.LoraConfig? Lora { get; init; }
 
+    /// <summary>The <c>config.json</c> of a model that no folder describes, for its saves; null where the checkpoint's own is copied.</summary>
+    public System.Text.Json.Nodes.JsonObject? HfConfig { get; set; }
+
     /// <summary>The folder that the weights came from, or null.</summary>
     public string? SourceDirectory { get; set; }
 
@@ -189,6 +192,24 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     /// <param name="length">Tokens so far.</param>
     /// <param name="grown">Tokens then.</param>
     public bool MustRecompute(long length, long grown) => _layers.Any(l => l.Kind.Rope?.ChangesBetween(length, grown) == true);
+
+    /// <summary>Whether a weight may be missing from a checkpoint: the head of a classifier that is about to be trained from a language model.</summary>
+    /// <param name="name">State-dict key.</param>
+    public bool IsFreshHead(string name) =>
+        Shape.NumClasses > 0 && (name.StartsWith("output.", StringComparison.Ordinal) || name.StartsWith("norm.dense.", StringComparison.Ordinal));
+
+    /// <summary>Gives weights that no checkpoint held their initial values: small random ones, biases zero.</summary>
+    /// <param name="names">State-dict keys.</param>
+    public void Initialise(IEnumerable<string> names)
+    {
+        using IDisposable off = no_grad();
+        IReadOnlyDictionary<string, Tensor> parameters = NamedParameters();
+        foreach (string key in names.Where(n => !Peft.Adapters.IsAdapterName(n)))
+        {
+            Tensor weight = parameters[key];
+            _ = key.EndsWith(".bias", StringComparison.Ordinal) ? weight.zero_() : weight.normal_(0, Linear.InitStd);
+        }
+    }
 
     /// <summary>Parameters by state-dict key, made once: the handles are the module's own.</summary>
     public IReadOnlyDictionary<string, Tensor> NamedParameters() =>

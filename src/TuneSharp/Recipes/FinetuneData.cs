@@ -125,7 +125,7 @@ internal sealed class FinetuneData : IDisposable
         {
             using DisposeScope scope = NewDisposeScope();
             using Batch batch = Checked(read, _vocabSize).To(model.Device);
-            Tensor hidden = model.Hidden(batch.Tokens, batch.InputPos, null, batch.SeqLens);
+            Tensor hidden = TrainStep.Hidden(model, batch);
             sum += loss.Sum(model, hidden, batch.Labels).item<float>();
             count += batch.NumTargets;
         }

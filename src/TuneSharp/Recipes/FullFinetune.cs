@@ -36,7 +36,7 @@ public static class FullFinetune
         }
         else if (!cfg.FromScratch)
         {
-            checkpointer.LoadBase(model.NamedParameters(), model.Weights, _ => false);
+            model.Initialise(checkpointer.LoadBase(model.NamedParameters(), model.Weights, model.IsFreshHead));
         }
 
         model.Activations = cfg.Activations(model.Shape.EmbedDim);

@@ -22,7 +22,10 @@ internal static class RunSetup
     public static TransformerDecoder Model(FinetuneConfig cfg, Device device, Checkpointer checkpointer, bool initialise = false)
     {
         using BuildScope scope = new(device, cfg.Dtype, initialise, vocabSize: cfg.ResizeTokenEmbeddings);
-        return cfg.Model.Build(checkpointer);
+
+        // Only a model without a folder of its own asks how large the vocabulary is.
+        bool asks = cfg.Model.Name == Models.Transformer.TransformerBuilders.Name;
+        return cfg.Model.Build(checkpointer, asks ? cfg.Tokenizer.Build() : null);
     }
 
     /// <summary>Where to go on, if the config asks to.</summary>
@@ -88,6 +91,7 @@ internal static class RunSetup
         return checkpointer.Save(new SaveRequest
         {
             Map = model.Weights,
+            Config = model.HfConfig,
             Weights = adaptersOnly || held is not null ? LazyTensors.None : AdapterModel.MergedWeights(model),
             QuantizedWeights = held is null ? null : AdapterModel.QuantizedWeights(model),
             Quantization = held,

@@ -32,13 +32,34 @@ internal static class TrainStep
         {
             using DisposeScope scope = NewDisposeScope();
             using Batch batch = read.To(model.Device);
-            Tensor hidden = model.Hidden(batch.Tokens, batch.InputPos, mask: null, batch.SeqLens);
+            Tensor hidden = Hidden(model, batch);
             Tensor sum = loss.Sum(model, hidden, batch.Labels);
+            if (model.Balance is { Coefficient: > 0 } balance)
+            {
+                // A mean over rows beside a sum over targets: it weighs as much as the targets that are summed.
+                sum = sum + (balance.Loss(hidden) * (balance.Coefficient * batch.NumTargets));
+            }
+
             sum.backward();
             ActivationCheckpoint.ThrowIfFailed();
             sums = new(sums.LossSum + sum.item<float>(), sums.NumTargets + batch.NumTargets, sums.NumTokens + batch.NumTokens);
         }
 
         return sums;
+    }
+
+    /// <summary>What the model gives for a batch, before the head.</summary>
+    /// <exception cref="DatasetException">A label is no class of the model.</exception>
+    public static Tensor Hidden(TransformerDecoder model, Batch batch)
+    {
+        if (model.Shape.NumClasses > 0 && batch.MaxLabel >= model.Shape.NumClasses)
+        {
+            throw new DatasetException(
+                $"A row has the class {batch.MaxLabel}, and the model has classes 0 to {model.Shape.NumClasses - 1}. Set num_classes (num_labels in " +
+                "config.json) to the number of classes, or mend the labels. For text without classes choose a model that predicts tokens.");
+        }
+
+        IReadOnlyList<int[]>? seqLens = model.Shape.Bidirectional ? batch.SeqLensWithPadding : batch.SeqLens;
+        return model.Hidden(batch.Tokens, batch.InputPos, mask: null, seqLens);
     }
 }

@@ -74,7 +74,7 @@ public sealed class PeftAdapterTests
     [InlineData("\"rank_pattern\": {\"q_proj\": \"x\"}", "not a positive number")]
     [InlineData("\"init_lora_weights\": \"pissa_niter_4\"", "changes the base weights")]
     [InlineData("\"layers_to_transform\": [1]", "layers_to_transform [1] is not supported")]
-    [InlineData("\"fan_in_fan_out\": true", "fan_in_fan_out true is not supported")]
+    [InlineData("\"layer_replication\": [[0, 2]]", "layer_replication [[0,2]] is not supported")]
     [InlineData("\"brand_new\": 3", "brand_new 3 is not supported")]
     [InlineData("\"r\": 0", "a rank is at least 1")]
     [InlineData("\"r\": \"x\"", "a whole number was expected")]

@@ -14,10 +14,10 @@ public static class BnbConfig
     /// <exception cref="CheckpointException">They are.</exception>
     public static void Check(HfConfig config)
     {
-        if (config.Section(Key) is { } c && c.Text("quant_method", Method) is var method && method != Method)
+        if (config.Section(Key) is { } c && c.Text("quant_method", Method) is var method && method is not Method and not "mxfp4")
         {
             throw new CheckpointException(
-                $"{config.File}: the weights are quantised by {method}; bitsandbytes' 4-bit and 8-bit weights are read. Use the unquantised checkpoint.");
+                $"{config.File}: the weights are quantised by {method}; bitsandbytes' 4-bit and 8-bit weights and MXFP4 are read. Use the unquantised checkpoint.");
         }
 
         Of(config);

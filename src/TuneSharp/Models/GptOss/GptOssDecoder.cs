@@ -57,6 +57,8 @@ internal static class GptOssDecoder
         new("model.layers.{}.mlp.experts.gate_up_proj", "layers.{}.mlp.experts.gate_up_proj", WeightName: ""),
         new("model.layers.{}.mlp.experts.gate_up_proj_bias", "layers.{}.mlp.experts.gate_up_bias", WeightName: ""),
         new("model.layers.{}.mlp.experts.down_proj", "layers.{}.mlp.experts.down_proj", WeightName: ""),
+        new("model.layers.{}.mlp.experts.base_layer", "layers.{}.mlp.experts.gate_up_adapter", WeightName: "adapter"),
+        new("model.layers.{}.mlp.experts", "layers.{}.mlp.experts.down_adapter", WeightName: "adapter"),
         new("model.layers.{}.mlp.experts.down_proj_bias", "layers.{}.mlp.experts.down_bias", WeightName: ""),
     ]);
 }

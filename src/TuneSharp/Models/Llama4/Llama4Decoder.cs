@@ -103,6 +103,8 @@ internal static class Llama4Decoder
             new(layer + ".router", "layers.{}.mlp.router"),
             new(layer + ".experts.gate_up_proj", "layers.{}.mlp.experts.gate_up_proj", WeightName: ""),
             new(layer + ".experts.down_proj", "layers.{}.mlp.experts.down_proj", WeightName: ""),
+            new(layer + ".experts.base_layer", "layers.{}.mlp.experts.gate_up_adapter", WeightName: "adapter"),
+            new(layer + ".experts", "layers.{}.mlp.experts.down_adapter", WeightName: "adapter"),
             new(layer + ".shared_expert.gate_proj", "layers.{}.mlp.shared_expert.w1"),
             new(layer + ".shared_expert.down_proj", "layers.{}.mlp.shared_expert.w2"),
             new(layer + ".shared_expert.up_proj", "layers.{}.mlp.shared_expert.w3"),

@@ -107,10 +107,53 @@ public sealed class FusedExperts : Experts
         _downProj = BuildScope.NewParameter(w => w.normal_(0, Linear.InitStd), always: false, count, hiddenDim, embedDim);
         _gateUpBias = interleaved ? BuildScope.NewParameter(b => b.zero_(), always: false, count, 2 * hiddenDim) : null;
         _downBias = interleaved ? BuildScope.NewParameter(b => b.zero_(), always: false, count, embedDim) : null;
-        bool gateUp = lora is not null && (lora.Targets(Peft.LoraMlpModule.W1) || lora.Targets(Peft.LoraMlpModule.W3));
-        _gateUpAdapter = gateUp ? new ExpertAdapter(count, embedDim, 2 * hiddenDim, lora!) : null;
-        _downAdapter = lora?.Targets(Peft.LoraMlpModule.W2) == true ? new ExpertAdapter(count, hiddenDim, embedDim, lora) : null;
+        if (lora is not null && Enum.GetValues<Peft.LoraMlpModule>().Any(lora.Targets))
+        {
+            // Both or none: PEFT's names for one alone do not say which it is.
+            _gateUpAdapter = new ExpertAdapter(count, embedDim, 2 * hiddenDim, lora);
+            _downAdapter = new ExpertAdapter(count, hiddenDim, embedDim, lora);
+        }
+
         RegisterComponents();
+    }
+
+    /// <summary>The adapters, both or none.</summary>
+    public IReadOnlyList<ExpertAdapter> Adapters => [.. ((ExpertAdapter?[])[_gateUpAdapter, _downAdapter]).OfType<ExpertAdapter>()];
+
+    /// <summary>A weight with its update added, in the weight's dtype; null for a part without adapters.</summary>
+    /// <param name="part"><c>gate_up_proj</c> or <c>down_proj</c>.</param>
+    public Tensor? Merged(string part)
+    {
+        (Parameter Weight, ExpertAdapter? Adapter) = part switch
+        {
+            "gate_up_proj" => (_gateUpProj, _gateUpAdapter),
+            "down_proj" => (_downProj, _downAdapter),
+            _ => (_downProj, null),
+        };
+        if (Adapter is null)
+        {
+            return null;
+        }
+
+        using IDisposable off = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        return Adapter.Delta().add_(Weight.to(ScalarType.Float32)).to(Weight.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Adds the updates to the weights, in place, and switches the adapters off.</summary>
+    internal void Merge()
+    {
+        using IDisposable off = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        foreach ((string part, Parameter weight) in ((string, Parameter)[])[("gate_up_proj", _gateUpProj), ("down_proj", _downProj)])
+        {
+            weight.copy_(Merged(part)!);
+        }
+
+        foreach (ExpertAdapter adapter in Adapters)
+        {
+            adapter.Enabled = false;
+        }
     }
 
     /// <inheritdoc/>

@@ -78,7 +78,13 @@ public static class Adapters
             layer.AdaptersEnabled = false;
         }
 
-        return new Restore(layers);
+        Moe.ExpertAdapter[] experts = [.. model.modules().OfType<Moe.ExpertAdapter>().Where(a => a.Enabled)];
+        foreach (Moe.ExpertAdapter adapter in experts)
+        {
+            adapter.Enabled = false;
+        }
+
+        return new Restore(layers, experts);
     }
 
     /// <summary>Adds the updates to the base weights, in place, and switches the adapters off: the model then computes the same without them.</summary>
@@ -101,6 +107,11 @@ public static class Adapters
 
             layer.AdaptersEnabled = false;
         }
+
+        foreach (Moe.FusedExperts experts in NamedExperts(model).Values.Where(e => e.Adapters[0].Enabled))
+        {
+            experts.Merge();
+        }
     }
 
     /// <summary>The adapted layers by module name.</summary>
@@ -108,6 +119,12 @@ public static class Adapters
     public static IReadOnlyDictionary<string, LoraLinear> NamedLayers(Module model) =>
         model.named_modules().Where(m => m.module is LoraLinear)
             .ToDictionary(m => m.name, m => (LoraLinear)m.module, StringComparer.Ordinal);
+
+    /// <summary>The experts with adapters on their shared weights, by module name.</summary>
+    /// <param name="model">Any module.</param>
+    public static IReadOnlyDictionary<string, Moe.FusedExperts> NamedExperts(Module model) =>
+        model.named_modules().Where(m => m.module is Moe.FusedExperts { Adapters.Count: > 0 })
+            .ToDictionary(m => m.name, m => (Moe.FusedExperts)m.module, StringComparer.Ordinal);
 
     /// <summary>True for the key of an adapter's parameter.</summary>
     /// <param name="name">State-dict key.</param>
@@ -118,13 +135,18 @@ public static class Adapters
 
     private static IEnumerable<LoraLinear> Layers(Module model) => model.modules().OfType<LoraLinear>();
 
-    private sealed class Restore(LoraLinear[] layers) : IDisposable
+    private sealed class Restore(LoraLinear[] layers, Moe.ExpertAdapter[] experts) : IDisposable
     {
         public void Dispose()
         {
             foreach (LoraLinear layer in layers)
             {
                 layer.AdaptersEnabled = true;
+            }
+
+            foreach (Moe.ExpertAdapter adapter in experts)
+            {
+                adapter.Enabled = true;
             }
         }
     }

@@ -19,7 +19,9 @@ internal static class MemoryPlan
         // Only `auto` takes its shape from the checkpoint; a named builder needs none to be there.
         bool named = cfg.Model.Name != "auto" || cfg.Model.Arguments.GetValueOrDefault("path") is not null;
         using BuildScope scope = new(META, cfg.Dtype, initialise: false, vocabSize: cfg.ResizeTokenEmbeddings);
-        using TransformerDecoder model = named ? cfg.Model.Build() : cfg.Model.Build(cfg.Checkpointer.Build());
+        using TransformerDecoder model = !named ? cfg.Model.Build(cfg.Checkpointer.Build())
+            : cfg.Model.Name == Models.Transformer.TransformerBuilders.Name ? cfg.Model.Build(cfg.Tokenizer.Build())
+            : cfg.Model.Build();
         return Read(cfg, model, length);
     }
 
