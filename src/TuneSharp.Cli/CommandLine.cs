@@ -78,7 +78,7 @@ internal sealed class CommandLine(Terminal terminal)
             DataCommand.Create(terminal, stop),
             DownloadCommand.Create(terminal, stop),
             EnvCommand.Create(terminal),
-            ExportCommand.Create(terminal),
+            ExportCommand.Create(terminal, stop),
             ParityCommand.Create(terminal),
             EstimateCommand.Create(terminal),
         };

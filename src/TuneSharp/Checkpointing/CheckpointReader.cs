@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using TuneSharp.Hub;
 using TuneSharp.Kernels;
 
 namespace TuneSharp.Checkpointing;
@@ -64,6 +65,7 @@ public sealed class CheckpointReader : IQuantizedSource
     /// <exception cref="CheckpointException">Something is missing, damaged, or does not belong together.</exception>
     public static CheckpointReader Open(string path)
     {
+        path = HubCache.Local(path);
         if (!Directory.Exists(path))
         {
             return new CheckpointReader([path]);

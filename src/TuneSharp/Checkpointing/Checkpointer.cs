@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using TuneSharp.Hub;
 
 namespace TuneSharp.Checkpointing;
 
@@ -14,6 +15,7 @@ public abstract class Checkpointer
     private readonly string? _adapterCheckpoint;
     private readonly string? _recipeCheckpoint;
     private readonly int? _keep;
+    private readonly string? _hubName; // of a base that checkpoint_dir names as the hub does
 
     /// <summary>Checks the settings that all checkpointers share.</summary>
     /// <param name="settings">The settings.</param>
@@ -21,7 +23,8 @@ public abstract class Checkpointer
     private protected Checkpointer(CheckpointerSettings settings)
     {
         settings.Check();
-        CheckpointDir = settings.CheckpointDir;
+        CheckpointDir = settings.CheckpointDir is { } given ? HubCache.Local(given) : null;
+        _hubName = CheckpointDir == settings.CheckpointDir ? null : settings.CheckpointDir;
         OutputDir = settings.OutputDir;
         _files = CheckpointFiles.FromConfig(settings.CheckpointFiles);
         _adapterCheckpoint = settings.AdapterCheckpoint;
@@ -55,7 +58,7 @@ public abstract class Checkpointer
         {
             string? record = CheckpointDir is null ? null : Path.Combine(CheckpointDir, "original_repo_id.json");
             return record is not null && File.Exists(record) ? new HfConfig(JsonText.ReadObject(record), record).TextOrNull("repo_id") ?? CheckpointDir
-                : CheckpointDir;
+                : _hubName ?? CheckpointDir;
         }
     }
 
@@ -73,7 +76,7 @@ public abstract class Checkpointer
 
         if (!Directory.Exists(CheckpointDir))
         {
-            throw new CheckpointException($"{CheckpointDir}: no such folder. checkpointer.checkpoint_dir must be a model's folder; download the model first.");
+            throw new CheckpointException($"{CheckpointDir}: no such folder. checkpointer.checkpoint_dir must be a model's folder; download the model first.{HubCache.Hint(CheckpointDir)}");
         }
 
         return _files is null ? CheckpointReader.Open(CheckpointDir) : CheckpointReader.Open(CheckpointDir, _files.Names);

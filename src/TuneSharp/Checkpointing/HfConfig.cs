@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using TuneSharp.Hub;
 
 namespace TuneSharp.Checkpointing;
 
@@ -79,9 +80,10 @@ public sealed class HfConfig
     /// <exception cref="CheckpointException">It is missing or no JSON object.</exception>
     public static HfConfig Read(string path)
     {
+        path = HubCache.Local(path);
         string file = Directory.Exists(path) ? Path.Combine(path, "config.json") : path;
         return !System.IO.File.Exists(file)
-            ? throw new CheckpointException($"{file}: no such file. A Hugging Face model folder has a config.json; download it.")
+            ? throw new CheckpointException($"{file}: no such file. A Hugging Face model folder has a config.json; download it.{HubCache.Hint(path)}")
             : new HfConfig(JsonText.ReadObject(file), file);
     }
 

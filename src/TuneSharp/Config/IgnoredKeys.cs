@@ -48,12 +48,23 @@ internal static class IgnoredKeys
         ["reward_functions"] = Always,
     };
 
+    /// <summary>
+    /// Arguments of Hugging Face's <c>load_dataset</c> that change how Python works, not which rows there are: scripts are never run here,
+    /// files are always checked, and the token comes from <c>HF_TOKEN</c> (a config is written to logs).
+    /// </summary>
+    private static readonly HashSet<string> LoadDatasetKeys = new(StringComparer.Ordinal)
+    {
+        "trust_remote_code", "num_proc", "keep_in_memory", "verification_mode", "ignore_verifications", "save_infos", "download_mode",
+        "download_config", "storage_options", "writer_batch_size", "token", "use_auth_token", "features", "task",
+    };
+
     /// <summary>Whether a key that no member takes may stand.</summary>
     /// <param name="path">Its path.</param>
     /// <param name="node">Its value.</param>
     /// <returns>True: pass over and warn. False: known to torchtune, but asks for what is missing here. Null: not on the list.</returns>
     public static bool? MayStand(string path, ConfigNode node) =>
-        Table.TryGetValue(path, out Func<ConfigNode, bool>? rule) ? rule(node) : null;
+        Table.TryGetValue(path, out Func<ConfigNode, bool>? rule) ? rule(node)
+        : path.StartsWith("dataset", StringComparison.Ordinal) && LoadDatasetKeys.Contains(path[(path.LastIndexOf('.') + 1)..]) ? true : null;
 
     private static bool Always(ConfigNode node) => true;
 

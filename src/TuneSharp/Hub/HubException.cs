@@ -32,4 +32,10 @@ public sealed class HubException : Exception
 
     /// <summary>True when asking again changes nothing: no such repository, or no right to it.</summary>
     public bool IsRefusal { get; }
+
+    /// <summary>True when another process (or thread) is at the same file.</summary>
+    internal bool IsBusy { get; init; }
+
+    /// <summary>How long the server asks to wait before the next try, if it does.</summary>
+    internal TimeSpan? RetryAfter { get; init; }
 }

@@ -1,5 +1,6 @@
 using TuneSharp.Config;
 using TuneSharp.Data;
+using TuneSharp.Hub;
 using TuneSharp.Models.Llama3;
 using TuneSharp.Tokenizers;
 
@@ -222,6 +223,7 @@ public static class HuggingFaceTokenizers
         TruncationType truncationType = TruncationType.Right,
         string? path = null)
     {
+        path = path is null ? null : HubCache.Local(path);
         string file = tokenizerJsonPath ?? path ?? throw new ConfigException(
             "tokenizer: neither path (a model's folder) nor tokenizer_json_path is given. Set one of them.");
         ITokenizer tokenizer = TokenizerFiles.Load(file);

@@ -1,3 +1,5 @@
+using TuneSharp.Hub;
+
 namespace TuneSharp.Tokenizers;
 
 /// <summary>Finds out by content what kind of tokenizer a path holds, and reads it.</summary>
@@ -14,6 +16,7 @@ public static class TokenizerLoader
     /// <exception cref="FormatException">The file is malformed, or of a kind that is not known.</exception>
     public static ITokenizer Load(string path)
     {
+        path = HubCache.Local(path);
         string file = path;
         if (Directory.Exists(path))
         {
@@ -22,7 +25,7 @@ public static class TokenizerLoader
         }
         else if (!File.Exists(path))
         {
-            throw new FileNotFoundException($"{path} does not exist. Give a tokenizer file or the folder of a model.");
+            throw new FileNotFoundException($"{path} does not exist. Give a tokenizer file or the folder of a model.{HubCache.Hint(path)}");
         }
 
         byte[] start = new byte[4096];

@@ -149,14 +149,6 @@ public sealed class RowLoaderTests : IDisposable
         Assert.Contains("there is no such file. Did you mean alpaca.json?", message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_hub_name_says_that_nothing_is_downloaded()
-    {
-        string message = Message("yahma/alpaca-cleaned");
-        Assert.Contains("yahma/alpaca-cleaned is a data set on the Hugging Face hub", message, StringComparison.Ordinal);
-        Assert.Contains("source=data.jsonl", message, StringComparison.Ordinal);
-    }
-
     [Theory]
     [InlineData("a.json", "[]")]
     [InlineData("a.json", "")]

@@ -68,7 +68,7 @@ internal static class DatasetPipeline
     /// <summary>Which rows, and the state of the files they are in.</summary>
     private static string? Identities(LoadOptions load, DataRun? run) => run?.Fingerprint is null ? null : string.Join(
         '\n',
-        DataFiles.Resolve(load).SelectMany(split => split.Value.Select(file => $"{split.Key} {Path.GetFullPath(file)} {FileIdentity.Of(file)}")));
+        DataFiles.Needed(load).Select(file => $"{file.Split} {Path.GetFullPath(file.Path)} {FileIdentity.Of(file.Path)}"));
 
     /// <summary>Rows that are opened when one is needed: tokens on disk need none.</summary>
     private sealed class LazyRows(Func<IRowSource> open) : IRowSource

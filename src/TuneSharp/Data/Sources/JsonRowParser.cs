@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace TuneSharp.Data;
 
@@ -7,30 +9,67 @@ internal static class JsonRowParser
 {
     private static readonly JsonReaderOptions Options = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = false };
 
-    /// <summary>Checks that a text is one JSON object.</summary>
-    /// <returns>What is wrong and the byte where, from 0; null when nothing is.</returns>
-    public static (string Problem, long Byte)? Check(ReadOnlySpan<byte> json)
+    /// <summary>Checks that a text is one JSON object, all of whose texts are right.</summary>
+    /// <returns>What is wrong, and the line and the byte where, from 0; null when nothing is.</returns>
+    public static (string Problem, long Line, long Byte)? Check(ReadOnlySpan<byte> json)
     {
+        string column = "";
         try
         {
             Utf8JsonReader reader = new(json, Options);
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartObject)
             {
-                return ($"a row must be an object, {{\"column\": value}}, not {Name(reader.TokenType)}", 0);
+                return ($"a row must be an object, {{\"column\": value}}, not {Name(reader.TokenType)}", 0, 0);
             }
 
+            bool isUtf8 = Utf8.IsValid(json);
             while (reader.Read())
             {
+                if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1)
+                {
+                    column = KeyOf(ref reader);
+                }
+
+                if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && TextProblem(ref reader, isUtf8) is { } problem)
+                {
+                    string where = reader.TokenType == JsonTokenType.PropertyName ? "the name of a column" : $"column '{column}'";
+                    return (column.Length == 0 ? problem : $"{where} holds {problem}", 0, reader.TokenStartIndex);
+                }
             }
 
             return null;
         }
         catch (JsonException e)
         {
-            return (Reason(e), e.BytePositionInLine ?? 0);
+            return (Reason(e), e.LineNumber ?? 0, e.BytePositionInLine ?? 0);
         }
     }
+
+    private static string? TextProblem(ref Utf8JsonReader reader, bool isUtf8)
+    {
+        if (!isUtf8 && !Utf8.IsValid(reader.ValueSpan))
+        {
+            return "invalid UTF-8";
+        }
+
+        if (!reader.ValueIsEscaped || (reader.ValueSpan.IndexOf("\\ud"u8) < 0 && reader.ValueSpan.IndexOf("\\uD"u8) < 0))
+        {
+            return null;
+        }
+
+        try
+        {
+            reader.GetString();
+            return null;
+        }
+        catch (InvalidOperationException)
+        {
+            return "half a character (a lone surrogate such as \\ud83d)";
+        }
+    }
+
+    private static string KeyOf(ref Utf8JsonReader reader) => Encoding.UTF8.GetString(reader.ValueSpan);
 
     /// <summary>Reads one object.</summary>
     /// <param name="json">The object's text, checked before.</param>

@@ -3,10 +3,14 @@ using System.Text.RegularExpressions;
 
 namespace TuneSharp.Data;
 
-/// <summary>File patterns with <c>*</c>, <c>?</c> and <c>**</c> (any depth of folders).</summary>
+/// <summary>File patterns with <c>*</c>, <c>?</c>, <c>[a-z]</c>, <c>[!a]</c> and <c>**</c> (any depth of folders).</summary>
 internal static class PathPattern
 {
-    public static bool IsPattern(string path) => path.AsSpan().ContainsAny('*', '?');
+    public static bool IsPattern(string path) => path.AsSpan().ContainsAny('*', '?', '[');
+
+    /// <summary>Whether a path with slashes is one that the pattern means.</summary>
+    public static bool Matches(string pattern, string path) =>
+        Regex.IsMatch(path, ToRegex(pattern), RegexOptions.CultureInvariant | RegexOptions.Singleline, TimeSpan.FromSeconds(5));
 
     public static IEnumerable<string> Expand(string pattern)
     {
@@ -19,10 +23,9 @@ internal static class PathPattern
         }
 
         string rest = string.Join('/', parts[first..]);
-        Regex regex = new(ToRegex(rest), RegexOptions.CultureInvariant, TimeSpan.FromSeconds(5));
-        SearchOption depth = rest.Contains('/', StringComparison.Ordinal) ? SearchOption.AllDirectories : SearchOption.TopDirectoryOnly;
-        return Directory.EnumerateFiles(folder, "*", depth)
-            .Where(f => regex.IsMatch(Path.GetRelativePath(folder, f).Replace('\\', '/')));
+        bool isDeep = rest.Contains('/', StringComparison.Ordinal) || rest.Contains("**", StringComparison.Ordinal);
+        return Directory.EnumerateFiles(folder, "*", isDeep ? SearchOption.AllDirectories : SearchOption.TopDirectoryOnly)
+            .Where(f => Matches(rest, Path.GetRelativePath(folder, f).Replace('\\', '/')));
     }
 
     private static string ToRegex(string pattern)
@@ -32,8 +35,20 @@ internal static class PathPattern
         {
             if (pattern.AsSpan(i).StartsWith("**/", StringComparison.Ordinal))
             {
-                regex.Append("(.*/)?");
+                regex.Append("(?:.*/)?");
                 i += 2;
+            }
+            else if (pattern.AsSpan(i).StartsWith("**", StringComparison.Ordinal))
+            {
+                regex.Append(".*");
+                i++;
+            }
+            else if (pattern[i] == '[' && pattern.IndexOf(']', Math.Min(i + 2, pattern.Length)) is > 0 and int close)
+            {
+                string set = pattern[(i + 1)..close];
+                bool isNot = set[0] is '!' or '^';
+                regex.Append(isNot ? "[^/" : "[").Append((isNot ? set[1..] : set).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("[", "\\[", StringComparison.Ordinal)).Append(']');
+                i = close;
             }
             else
             {
@@ -46,6 +61,6 @@ internal static class PathPattern
             }
         }
 
-        return regex.Append('$').ToString();
+        return regex.Append("\\z").ToString();
     }
 }

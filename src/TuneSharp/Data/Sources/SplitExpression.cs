@@ -7,23 +7,33 @@ namespace TuneSharp.Data;
 /// <param name="Name">The split.</param>
 /// <param name="From">First row, or percent; null for the beginning.</param>
 /// <param name="To">End, not included, or percent; null for the end. Negative counts from the end.</param>
-/// <param name="FromPercent">True when <paramref name="From"/> is a percentage.</param>
-/// <param name="ToPercent">True when <paramref name="To"/> is a percentage.</param>
+/// <param name="IsPercent">Both bounds are percentages: one sign is enough, as in <c>load_dataset</c>.</param>
+/// <param name="DropsRemainder">Percentages are multiples of a whole hundredth of the rows (<c>pct1_dropremainder</c>).</param>
 /// <param name="Text">As the user wrote it.</param>
-internal sealed record SplitTerm(string Name, int? From, int? To, bool FromPercent, bool ToPercent, string Text)
+internal sealed record SplitTerm(string Name, int? From, int? To, bool IsPercent, bool DropsRemainder, string Text)
 {
+    /// <summary>Whether the number of rows must be known to say which rows are meant.</summary>
+    public bool IsSlice => From is not null || To is not null;
+
     /// <summary>The rows it means in a split of so many.</summary>
-    public (int From, int To) Resolve(int count)
+    public (long From, long To) Resolve(long count)
     {
-        int from = From is { } f ? Absolute(f, FromPercent, count) : 0;
-        int to = To is { } t ? Absolute(t, ToPercent, count) : count;
+        long from = From is { } f ? Absolute(f, count) : 0;
+        long to = To is { } t ? Absolute(t, count) : count;
         return (from, Math.Max(from, to));
     }
 
-    private int Absolute(int value, bool percent, int count)
+    private long Absolute(int value, long count)
     {
+        if (IsPercent && DropsRemainder && count < 100)
+        {
+            throw new DatasetException($"split {Text}: pct1_dropremainder of a split of {count} rows, fewer than 100, is always empty. Leave it out.");
+        }
+
         // Half a row goes to the even neighbour: `load_dataset` rounds so, and the same slice must hold the same rows.
-        int at = percent ? (int)Math.Round(value * (double)count / 100.0, MidpointRounding.ToEven) : value;
+        long at = !IsPercent ? value
+            : DropsRemainder ? value * (count / 100)
+            : (long)Math.Round(value * (double)count / 100.0, MidpointRounding.ToEven);
         if (Math.Abs(at) > count)
         {
             throw new DatasetException($"split {Text}: the split has only {count} rows. Choose a slice within them.");
@@ -33,10 +43,19 @@ internal sealed record SplitTerm(string Name, int? From, int? To, bool FromPerce
     }
 }
 
-/// <summary>Reads <c>train[:95%]+test[100:200]</c>.</summary>
+/// <summary>Reads <c>train[:95%]+test[100:200]</c>, the grammar of <c>load_dataset</c>.</summary>
 internal static partial class SplitExpression
 {
-    public static IReadOnlyList<SplitTerm> Parse(string text) => [.. text.Split('+').Select(term => ParseTerm(term.Trim(), text))];
+    public static IReadOnlyList<SplitTerm> Parse(string text)
+    {
+        SplitTerm[] terms = [.. text.Split('+').Select(term => ParseTerm(term.Trim(), text))];
+        return terms.All(t => t.DropsRemainder == terms[0].DropsRemainder)
+            ? terms
+            : throw new DatasetException($"split '{text}': all terms must round in one way. Write (pct1_dropremainder) after each, or after none.");
+    }
+
+    /// <summary>Whether a text is a bare split name.</summary>
+    public static bool IsName(string text) => Term().Match(text) is { Success: true } m && m.Groups["name"].Length == text.Length;
 
     private static SplitTerm ParseTerm(string term, string whole)
     {
@@ -48,31 +67,31 @@ internal static partial class SplitExpression
                 "train, train[:1000], train[95%:], train+test.");
         }
 
-        (int? from, bool fromPercent) = Bound(m.Groups["from"].Value, whole);
-        (int? to, bool toPercent) = Bound(m.Groups["to"].Value, whole);
-        return new SplitTerm(m.Groups["name"].Value, from, to, fromPercent, toPercent, term);
+        bool isPercent = m.Groups["from"].Value.EndsWith('%') || m.Groups["to"].Value.EndsWith('%');
+        return new SplitTerm(
+            m.Groups["name"].Value,
+            Bound(m.Groups["from"].Value, isPercent, whole),
+            Bound(m.Groups["to"].Value, isPercent, whole),
+            isPercent,
+            m.Groups["rounding"].Value == "pct1_dropremainder",
+            term);
     }
 
-    private static (int? Value, bool Percent) Bound(string text, string whole)
+    private static int? Bound(string text, bool isPercent, string whole)
     {
         if (text.Length == 0)
         {
-            return (null, false);
+            return null;
         }
 
-        bool percent = text[^1] == '%';
-        string digits = percent ? text[..^1] : text;
-        if (!int.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
-            || (percent && Math.Abs(value) > 100))
-        {
-            throw new DatasetException($"split '{whole}': {text} is out of range. Percentages go from -100% to 100%.");
-        }
-
-        return (value, percent);
+        return int.TryParse(text.TrimEnd('%'), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+            && !(isPercent && Math.Abs(value) > 100)
+            ? value
+            : throw new DatasetException($"split '{whole}': {text} is out of range. Percentages go from -100% to 100%.");
     }
 
     [GeneratedRegex(
-        @"^(?<name>[\w.-]+)(\[\s*(?<from>-?\d+%?)?\s*:\s*(?<to>-?\d+%?)?\s*\])?$",
+        @"^(?<name>[\w.-]+)(\[\s*(?<from>-?\d+%?)?\s*:\s*(?<to>-?\d+%?)?\s*\])?(\((?<rounding>closest|pct1_dropremainder)\))?$",
         RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant,
         1000)]
     private static partial Regex Term();

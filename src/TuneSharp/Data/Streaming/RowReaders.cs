@@ -8,21 +8,30 @@ internal static class RowReaders
     /// <summary>How to open them at a place.</summary>
     public static Func<JsonNode?, IRowReader> Of(LoadOptions load)
     {
-        Lazy<IRowSource> rows = new(() => RowLoader.Load(load));
-        return at => new Numbered(rows.Value, (int?)at ?? 0);
+        Lazy<RowStream> rows = new(() => (RowStream)RowLoader.Stream(load));
+        return at => new Reader(rows.Value, at is null ? default : new RowPosition(
+            (int)at["part"]!, (long)at["row"]!, (long)at["byte"]!, (long)at["line"]!));
     }
 
-    /// <summary>Rows that can be asked for by number.</summary>
-    private sealed class Numbered(IRowSource rows, int first) : IRowReader
+    /// <summary>Rows of files that are never held whole.</summary>
+    private sealed class Reader(RowStream rows, RowPosition from) : IRowReader
     {
-        private int _next = first;
+        private readonly IEnumerator<(Row? Row, DatasetException? Problem, RowPosition Next)> _rows = rows.ReadRaw(from).GetEnumerator();
+        private RowPosition _at = from;
 
-        public JsonNode Position => _next;
+        public JsonNode Position => new JsonObject { ["part"] = _at.Part, ["row"] = _at.Row, ["byte"] = _at.Byte, ["line"] = _at.Line };
 
-        public Row? Next() => _next < rows.Count ? rows[_next++] : null;
-
-        public void Dispose()
+        public Row? Next()
         {
+            if (!_rows.MoveNext())
+            {
+                return null;
+            }
+
+            _at = _rows.Current.Next;
+            return _rows.Current.Row ?? throw _rows.Current.Problem!;
         }
+
+        public void Dispose() => _rows.Dispose();
     }
 }
