@@ -43,6 +43,12 @@ internal static class IgnoredKeys
         ["enable_fp8_training"] = IsOff,
         ["fp8_recipe_name"] = IsOff,
 
+        // Llama 4's text runs without its part that sees: nothing of that is trained, however it is asked for.
+        ["model.encoder_trainable"] = Always,
+        ["model.fusion_trainable"] = Always,
+        ["model.decoder_trainable"] = IsLora,
+        ["tokenizer.max_num_tiles"] = Always,
+
         // torchtune does not read them either.
         ["apply_chat_template"] = Always,
         ["reward_functions"] = Always,
@@ -65,6 +71,8 @@ internal static class IgnoredKeys
     public static bool? MayStand(string path, ConfigNode node) =>
         Table.TryGetValue(path, out Func<ConfigNode, bool>? rule) ? rule(node)
         : path.StartsWith("dataset", StringComparison.Ordinal) && LoadDatasetKeys.Contains(path[(path.LastIndexOf('.') + 1)..]) ? true : null;
+
+    private static bool IsLora(ConfigNode node) => node is ConfigScalar { Value: "lora" };
 
     private static bool Always(ConfigNode node) => true;
 

@@ -30,12 +30,17 @@ public class ShippedModelsTests
             .. All.Value.Select(c => string.Create(
                 CultureInfo.InvariantCulture, $"{c.Name} {c.Component} {c.Counts.Weights} {c.Counts.Adapters} {c.Counts.Tensors} {c.Counts.Digest}")),
         ];
+        // Whether a config must bind is ShippedConfigsTests' question.
+        HashSet<string> bound = [.. actual.Select(l => l.Split(' ')[0])];
+        string[] recorded = File.ReadAllLines(path);
         if (IsUpdating)
         {
-            File.WriteAllText(path, string.Join('\n', actual) + "\n");
+            string[] unbound = [.. recorded.Where(l => !bound.Contains(l.Split(' ')[0]) && ConfigCatalog.Find(l.Split(' ')[0]) is not null)];
+            recorded = [actual[0], .. actual[1..].Concat(unbound).Order(StringComparer.Ordinal)];
+            File.WriteAllText(path, string.Join('\n', recorded) + "\n");
         }
 
-        Assert.Equal(File.ReadAllLines(path), actual);
+        Assert.Equal(recorded.Where(l => bound.Contains(l.Split(' ')[0])), actual);
     }
 
     [Fact]
@@ -84,7 +89,7 @@ public class ShippedModelsTests
     [Fact]
     public void Only_a_config_that_trains_speaks_of_memory() => Assert.All(
         ConfigCatalog.All.Where(c => c.Open().Text.Contains('\n' + MemoryPrefix, StringComparison.Ordinal)),
-        c => Assert.Contains(c.Name, All.Value.Where(r => r.MemoryLine is not null).Select(r => r.Name)));
+        c => Assert.True(c.IsRunnable && c.Recipe!.Contains("finetune", StringComparison.Ordinal), c.Name));
 
     private static string MemoryLine(MemoryInputs inputs)
     {
