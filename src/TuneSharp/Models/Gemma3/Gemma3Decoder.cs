@@ -11,13 +11,19 @@ internal static class Gemma3Decoder
     private const int Period = 6; // layers from one with full attention to the next
 
     /// <summary>Builds the model under the current <see cref="BuildScope"/>.</summary>
-    public static TransformerDecoder Build(DecoderConfig shape, LoraConfig? lora)
+    public static TransformerDecoder Build(DecoderConfig shape, LoraConfig? lora) => Build(shape, lora, whole: false);
+
+    /// <summary>Builds the model, perhaps out of a checkpoint that also sees.</summary>
+    /// <param name="shape">Its numbers.</param>
+    /// <param name="lora">Adapters, or null.</param>
+    /// <param name="whole">The files hold it inside a larger model.</param>
+    public static TransformerDecoder Build(DecoderConfig shape, LoraConfig? lora, bool whole)
     {
         DecoderConfig s = shape with { EmbedScale = Math.Sqrt(shape.EmbedDim), Activation = GateActivation.GeluTanh };
         RmsNorm Norm() => new(s.EmbedDim, s.NormEps, offset: true);
         RmsNorm HeadNorm() => new(s.HeadDim, s.NormEps, offset: true);
         return DecoderParts.Decoder(
-            s, lora, Map(s),
+            s, lora, whole ? WholeModel.Inside(Map(s)) : Map(s),
             (i, kind, linear) => new(
                 kind, DecoderParts.Attention(i, s, linear, HeadNorm(), HeadNorm()), DecoderParts.FeedForward(s, linear),
                 saNorm: Norm(), mlpNorm: Norm(), saScale: Norm(), mlpScale: Norm()),

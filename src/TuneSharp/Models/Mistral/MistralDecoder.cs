@@ -9,8 +9,14 @@ namespace TuneSharp.Models.Mistral;
 internal static class MistralDecoder
 {
     /// <summary>Builds the model under the current <see cref="BuildScope"/>.</summary>
-    public static TransformerDecoder Build(DecoderConfig shape, LoraConfig? lora) =>
-        DecoderParts.Decoder(shape, lora, Map(shape), (i, kind, linear) => new(
+    public static TransformerDecoder Build(DecoderConfig shape, LoraConfig? lora) => Build(shape, lora, whole: false);
+
+    /// <summary>Builds the model, perhaps out of a checkpoint that also sees.</summary>
+    /// <param name="shape">Its numbers.</param>
+    /// <param name="lora">Adapters, or null.</param>
+    /// <param name="whole">The files hold it inside a larger model.</param>
+    public static TransformerDecoder Build(DecoderConfig shape, LoraConfig? lora, bool whole) =>
+        DecoderParts.Decoder(shape, lora, whole ? WholeModel.Inside(Map(shape)) : Map(shape), (i, kind, linear) => new(
             kind,
             DecoderParts.Attention(i, shape, linear),
             DecoderParts.FeedForward(shape, linear),
