@@ -171,11 +171,12 @@ public class DataCommandTests
     public void Bad_rows_end_a_run_or_are_left_out_and_counted()
     {
         using TinyRun run = new();
-        File.AppendAllText(run.Data, "{\"input\": \"a\"}\n{\"input\": 1, \"output\": {\"a\": 1}}\n");
-        Ends.Badly(run.Lora(), 1, "train.jsonl, line 41", "no column 'output'");
+        File.AppendAllText(run.Data, "{\"input\": \"a\"}\n{\"input\": 1, \"output\": {\"a\": 1}}\n{\"input\": \n");
+        Ends.Badly(run.Lora(), 1, "train.jsonl, line 43");
         CliResult skipped = run.Lora("dataset.on_error=skip");
         Ends.Well(skipped);
-        Assert.Contains("left out 2 of 42 rows", skipped.Out, StringComparison.Ordinal);
+        Assert.Contains("left out 3 of 43 rows", skipped.Out, StringComparison.Ordinal);
+        Assert.Contains("train.jsonl, line 43", skipped.Out, StringComparison.Ordinal);
         Assert.Contains("line 42: column 'output' holds an object", skipped.Out, StringComparison.Ordinal);
         Assert.Contains("40 samples", skipped.Out, StringComparison.Ordinal);
     }

@@ -52,7 +52,10 @@ internal static class DatasetPipeline
             return new RowStreamDataset(RowReaders.Of(load), transform, options, packing, run);
         }
 
-        SftDataset rows = new(run is null ? RowLoader.Load(load) : new LazyRows(() => RowLoader.Load(load)), transform, options.FilterFn?.Build());
+        List<string> unreadable = [];
+        Action<DatasetException>? onBadRow = options.OnError == ErrorPolicy.Skip ? e => unreadable.Add(e.Message) : null;
+        IRowSource Open() => RowLoader.Load(load, onBadRow);
+        SftDataset rows = new(run is null ? Open() : new LazyRows(Open), transform, options.FilterFn?.Build()) { Unreadable = unreadable };
         bool isMadeNow = run is not null || packed || options.OnError == ErrorPolicy.Skip;
         IDataset samples = isMadeNow ? Preparation.Prepare(rows, options, run, Identities(load, run)) : rows;
         return size is { } packSize ? new PackedDataset(samples, packSize, tokenizer.PadId, null, split, strategy) : samples;

@@ -20,6 +20,9 @@ public abstract class RowDataset : IPlacedDataset
 
     internal IRowSource Rows { get; }
 
+    /// <summary>What is wrong with rows that could not even be read, known once the rows are open.</summary>
+    internal IReadOnlyList<string> Unreadable { get; init; } = [];
+
     internal ISampleTransform Transform { get; }
 
     /// <inheritdoc/>

@@ -106,6 +106,11 @@ internal static class Preparation
     {
         SummaryCounter counter = new(source.Transform);
         int count = source.Rows.Count;
+        foreach (string problem in source.Unreadable)
+        {
+            counter.Skip(problem);
+        }
+
         for (int start = 0; start < count; start += Window)
         {
             if (start > 0)
