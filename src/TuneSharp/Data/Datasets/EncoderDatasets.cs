@@ -14,7 +14,7 @@ public static class EncoderDatasets
     /// <param name="labelPosition">Where the model answers: at the last token (decoders), or the first (BERT).</param>
     /// <param name="options">Filter, bad rows, cache, streaming.</param>
     /// <param name="run">The run; null to tokenise when asked for a sample.</param>
-    [Component("torchtune.datasets.text_classification_dataset")]
+    [Component("tunesharp.datasets.text_classification_dataset")]
     public static IDataset TextClassificationDataset(
         IModelTokenizer tokenizer, LoadOptions load, string column = "text", string labelColumn = "label", IReadOnlyList<string>? labelNames = null,
         LabelPosition labelPosition = LabelPosition.Last, DataOptions? options = null, DataRun? run = null) =>
@@ -32,7 +32,7 @@ public static class EncoderDatasets
     /// <param name="options">Filter, bad rows, cache, streaming.</param>
     /// <param name="run">The run; null to tokenise when asked for a sample.</param>
     /// <exception cref="DatasetException">The vocabulary has no such token, or the share is none.</exception>
-    [Component("torchtune.datasets.masked_lm_dataset")]
+    [Component("tunesharp.datasets.masked_lm_dataset")]
     public static IDataset MaskedLmDataset(
         IModelTokenizer tokenizer, LoadOptions load, string column = "text", double maskProbability = 0.15, string maskToken = "[MASK]",
         int maskSeed = 0, DataOptions? options = null, DataRun? run = null)

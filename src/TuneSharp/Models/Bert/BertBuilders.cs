@@ -20,48 +20,48 @@ public static class BertBuilders
 
     /// <summary>BERT base.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.bert_base_110m")]
+    [Component("tunesharp.models.bert.bert_base_110m")]
     public static TransformerDecoder BertBase110M([Runtime] string? weights = null) =>
         ModelLoader.Build(ShapeBase, null, BertEncoder.Build, weights);
 
     /// <summary>BERT base with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.lora_bert_base_110m")]
+    [Component("tunesharp.models.bert.lora_bert_base_110m")]
     public static TransformerDecoder LoraBertBase110M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(ShapeBase, lora, BertEncoder.Build, weights);
 
     /// <summary>BERT base with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.qlora_bert_base_110m")]
+    [Component("tunesharp.models.bert.qlora_bert_base_110m")]
     public static TransformerDecoder QloraBertBase110M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(ShapeBase, lora with { QuantizeBase = true }, BertEncoder.Build, weights);
 
     /// <summary>BERT large.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.bert_large_340m")]
+    [Component("tunesharp.models.bert.bert_large_340m")]
     public static TransformerDecoder BertLarge340M([Runtime] string? weights = null) =>
         ModelLoader.Build(ShapeLarge, null, BertEncoder.Build, weights);
 
     /// <summary>BERT large with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.lora_bert_large_340m")]
+    [Component("tunesharp.models.bert.lora_bert_large_340m")]
     public static TransformerDecoder LoraBertLarge340M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(ShapeLarge, lora, BertEncoder.Build, weights);
 
     /// <summary>BERT large with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.qlora_bert_large_340m")]
+    [Component("tunesharp.models.bert.qlora_bert_large_340m")]
     public static TransformerDecoder QloraBertLarge340M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(ShapeLarge, lora with { QuantizeBase = true }, BertEncoder.Build, weights);
 
     /// <summary>BERT base with a classifier's head.</summary>
     /// <param name="numClasses">Outputs of the head.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.bert_base_classifier_110m")]
+    [Component("tunesharp.models.bert.bert_base_classifier_110m")]
     public static TransformerDecoder BertBaseClassifier110M(long numClasses, [Runtime] string? weights = null) =>
         ModelLoader.Build(BaseClassifier(numClasses), null, BertEncoder.Build, weights);
 
@@ -69,7 +69,7 @@ public static class BertBuilders
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="numClasses">Outputs of the head.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.lora_bert_base_classifier_110m")]
+    [Component("tunesharp.models.bert.lora_bert_base_classifier_110m")]
     public static TransformerDecoder LoraBertBaseClassifier110M(LoraConfig lora, long numClasses, [Runtime] string? weights = null) =>
         ModelLoader.Build(BaseClassifier(numClasses), lora, BertEncoder.Build, weights);
 
@@ -77,14 +77,14 @@ public static class BertBuilders
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="numClasses">Outputs of the head.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.qlora_bert_base_classifier_110m")]
+    [Component("tunesharp.models.bert.qlora_bert_base_classifier_110m")]
     public static TransformerDecoder QloraBertBaseClassifier110M(LoraConfig lora, long numClasses, [Runtime] string? weights = null) =>
         ModelLoader.Build(BaseClassifier(numClasses), lora with { QuantizeBase = true }, BertEncoder.Build, weights);
 
     /// <summary>BERT large with a classifier's head.</summary>
     /// <param name="numClasses">Outputs of the head.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.bert_large_classifier_340m")]
+    [Component("tunesharp.models.bert.bert_large_classifier_340m")]
     public static TransformerDecoder BertLargeClassifier340M(long numClasses, [Runtime] string? weights = null) =>
         ModelLoader.Build(LargeClassifier(numClasses), null, BertEncoder.Build, weights);
 
@@ -92,7 +92,7 @@ public static class BertBuilders
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="numClasses">Outputs of the head.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.lora_bert_large_classifier_340m")]
+    [Component("tunesharp.models.bert.lora_bert_large_classifier_340m")]
     public static TransformerDecoder LoraBertLargeClassifier340M(LoraConfig lora, long numClasses, [Runtime] string? weights = null) =>
         ModelLoader.Build(LargeClassifier(numClasses), lora, BertEncoder.Build, weights);
 
@@ -100,7 +100,7 @@ public static class BertBuilders
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="numClasses">Outputs of the head.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.bert.qlora_bert_large_classifier_340m")]
+    [Component("tunesharp.models.bert.qlora_bert_large_classifier_340m")]
     public static TransformerDecoder QloraBertLargeClassifier340M(LoraConfig lora, long numClasses, [Runtime] string? weights = null) =>
         ModelLoader.Build(LargeClassifier(numClasses), lora with { QuantizeBase = true }, BertEncoder.Build, weights);
 

@@ -28,101 +28,101 @@ public static class Gpt2Builders
 
     /// <summary>DistilGPT2.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.distilgpt2_82m")]
+    [Component("tunesharp.models.gpt2.distilgpt2_82m")]
     public static TransformerDecoder Distilgpt2_82M([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape82M, null, Gpt2Decoder.Build, weights);
 
     /// <summary>DistilGPT2 with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.lora_distilgpt2_82m")]
+    [Component("tunesharp.models.gpt2.lora_distilgpt2_82m")]
     public static TransformerDecoder LoraDistilgpt2_82M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape82M, lora, Gpt2Decoder.Build, weights);
 
     /// <summary>DistilGPT2 with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.qlora_distilgpt2_82m")]
+    [Component("tunesharp.models.gpt2.qlora_distilgpt2_82m")]
     public static TransformerDecoder QloraDistilgpt2_82M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape82M, lora with { QuantizeBase = true }, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.gpt2_124m")]
+    [Component("tunesharp.models.gpt2.gpt2_124m")]
     public static TransformerDecoder Gpt2_124M([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape124M, null, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.lora_gpt2_124m")]
+    [Component("tunesharp.models.gpt2.lora_gpt2_124m")]
     public static TransformerDecoder LoraGpt2_124M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape124M, lora, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.qlora_gpt2_124m")]
+    [Component("tunesharp.models.gpt2.qlora_gpt2_124m")]
     public static TransformerDecoder QloraGpt2_124M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape124M, lora with { QuantizeBase = true }, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 medium.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.gpt2_355m")]
+    [Component("tunesharp.models.gpt2.gpt2_355m")]
     public static TransformerDecoder Gpt2_355M([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape355M, null, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 medium with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.lora_gpt2_355m")]
+    [Component("tunesharp.models.gpt2.lora_gpt2_355m")]
     public static TransformerDecoder LoraGpt2_355M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape355M, lora, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 medium with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.qlora_gpt2_355m")]
+    [Component("tunesharp.models.gpt2.qlora_gpt2_355m")]
     public static TransformerDecoder QloraGpt2_355M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape355M, lora with { QuantizeBase = true }, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 large.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.gpt2_774m")]
+    [Component("tunesharp.models.gpt2.gpt2_774m")]
     public static TransformerDecoder Gpt2_774M([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape774M, null, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 large with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.lora_gpt2_774m")]
+    [Component("tunesharp.models.gpt2.lora_gpt2_774m")]
     public static TransformerDecoder LoraGpt2_774M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape774M, lora, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 large with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.qlora_gpt2_774m")]
+    [Component("tunesharp.models.gpt2.qlora_gpt2_774m")]
     public static TransformerDecoder QloraGpt2_774M(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape774M, lora with { QuantizeBase = true }, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 XL.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.gpt2_1_5b")]
+    [Component("tunesharp.models.gpt2.gpt2_1_5b")]
     public static TransformerDecoder Gpt2_1_5B([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape1_5B, null, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 XL with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.lora_gpt2_1_5b")]
+    [Component("tunesharp.models.gpt2.lora_gpt2_1_5b")]
     public static TransformerDecoder LoraGpt2_1_5B(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape1_5B, lora, Gpt2Decoder.Build, weights);
 
     /// <summary>GPT-2 XL with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt2.qlora_gpt2_1_5b")]
+    [Component("tunesharp.models.gpt2.qlora_gpt2_1_5b")]
     public static TransformerDecoder QloraGpt2_1_5B(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape1_5B, lora with { QuantizeBase = true }, Gpt2Decoder.Build, weights);
 }

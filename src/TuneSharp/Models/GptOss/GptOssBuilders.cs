@@ -25,41 +25,41 @@ public static class GptOssBuilders
 
     /// <summary>gpt-oss 20B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt_oss.gpt_oss_20b")]
+    [Component("tunesharp.models.gpt_oss.gpt_oss_20b")]
     public static TransformerDecoder GptOss20B([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape20B, null, GptOssDecoder.Build, weights);
 
     /// <summary>gpt-oss 20B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt_oss.lora_gpt_oss_20b")]
+    [Component("tunesharp.models.gpt_oss.lora_gpt_oss_20b")]
     public static TransformerDecoder LoraGptOss20B(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape20B, lora, GptOssDecoder.Build, weights);
 
     /// <summary>gpt-oss 20B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt_oss.qlora_gpt_oss_20b")]
+    [Component("tunesharp.models.gpt_oss.qlora_gpt_oss_20b")]
     public static TransformerDecoder QloraGptOss20B(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape20B, lora with { QuantizeBase = true }, GptOssDecoder.Build, weights);
 
     /// <summary>gpt-oss 120B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt_oss.gpt_oss_120b")]
+    [Component("tunesharp.models.gpt_oss.gpt_oss_120b")]
     public static TransformerDecoder GptOss120B([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape120B, null, GptOssDecoder.Build, weights);
 
     /// <summary>gpt-oss 120B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt_oss.lora_gpt_oss_120b")]
+    [Component("tunesharp.models.gpt_oss.lora_gpt_oss_120b")]
     public static TransformerDecoder LoraGptOss120B(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape120B, lora, GptOssDecoder.Build, weights);
 
     /// <summary>gpt-oss 120B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.gpt_oss.qlora_gpt_oss_120b")]
+    [Component("tunesharp.models.gpt_oss.qlora_gpt_oss_120b")]
     public static TransformerDecoder QloraGptOss120B(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape120B, lora with { QuantizeBase = true }, GptOssDecoder.Build, weights);
 }

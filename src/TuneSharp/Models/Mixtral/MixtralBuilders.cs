@@ -22,41 +22,41 @@ public static class MixtralBuilders
 
     /// <summary>Mixtral 8x7B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.mixtral.mixtral_8x7b")]
+    [Component("tunesharp.models.mixtral.mixtral_8x7b")]
     public static TransformerDecoder Mixtral8x7b([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape8x7B, null, MixtralDecoder.Build, weights);
 
     /// <summary>Mixtral 8x7B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.mixtral.lora_mixtral_8x7b")]
+    [Component("tunesharp.models.mixtral.lora_mixtral_8x7b")]
     public static TransformerDecoder LoraMixtral8x7b(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape8x7B, lora, MixtralDecoder.Build, weights);
 
     /// <summary>Mixtral 8x7B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.mixtral.qlora_mixtral_8x7b")]
+    [Component("tunesharp.models.mixtral.qlora_mixtral_8x7b")]
     public static TransformerDecoder QloraMixtral8x7b(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape8x7B, lora with { QuantizeBase = true }, MixtralDecoder.Build, weights);
 
     /// <summary>Mixtral 8x22B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.mixtral.mixtral_8x22b")]
+    [Component("tunesharp.models.mixtral.mixtral_8x22b")]
     public static TransformerDecoder Mixtral8x22b([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape8x22B, null, MixtralDecoder.Build, weights);
 
     /// <summary>Mixtral 8x22B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.mixtral.lora_mixtral_8x22b")]
+    [Component("tunesharp.models.mixtral.lora_mixtral_8x22b")]
     public static TransformerDecoder LoraMixtral8x22b(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape8x22B, lora, MixtralDecoder.Build, weights);
 
     /// <summary>Mixtral 8x22B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.mixtral.qlora_mixtral_8x22b")]
+    [Component("tunesharp.models.mixtral.qlora_mixtral_8x22b")]
     public static TransformerDecoder QloraMixtral8x22b(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape8x22B, lora with { QuantizeBase = true }, MixtralDecoder.Build, weights);
 }

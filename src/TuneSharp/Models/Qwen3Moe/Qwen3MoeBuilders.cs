@@ -22,41 +22,41 @@ public static class Qwen3MoeBuilders
 
     /// <summary>Qwen 3 30B-A3B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.qwen3_moe.qwen3_moe_30b_a3b")]
+    [Component("tunesharp.models.qwen3_moe.qwen3_moe_30b_a3b")]
     public static TransformerDecoder Qwen3Moe30B_A3b([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape30B, null, Qwen3MoeDecoder.Build, weights);
 
     /// <summary>Qwen 3 30B-A3B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.qwen3_moe.lora_qwen3_moe_30b_a3b")]
+    [Component("tunesharp.models.qwen3_moe.lora_qwen3_moe_30b_a3b")]
     public static TransformerDecoder LoraQwen3Moe30B_A3b(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape30B, lora, Qwen3MoeDecoder.Build, weights);
 
     /// <summary>Qwen 3 30B-A3B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.qwen3_moe.qlora_qwen3_moe_30b_a3b")]
+    [Component("tunesharp.models.qwen3_moe.qlora_qwen3_moe_30b_a3b")]
     public static TransformerDecoder QloraQwen3Moe30B_A3b(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape30B, lora with { QuantizeBase = true }, Qwen3MoeDecoder.Build, weights);
 
     /// <summary>Qwen 3 235B-A22B.</summary>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.qwen3_moe.qwen3_moe_235b_a22b")]
+    [Component("tunesharp.models.qwen3_moe.qwen3_moe_235b_a22b")]
     public static TransformerDecoder Qwen3Moe235B_A22b([Runtime] string? weights = null) =>
         ModelLoader.Build(Shape235B, null, Qwen3MoeDecoder.Build, weights);
 
     /// <summary>Qwen 3 235B-A22B with LoRA adapters.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.qwen3_moe.lora_qwen3_moe_235b_a22b")]
+    [Component("tunesharp.models.qwen3_moe.lora_qwen3_moe_235b_a22b")]
     public static TransformerDecoder LoraQwen3Moe235B_A22b(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape235B, lora, Qwen3MoeDecoder.Build, weights);
 
     /// <summary>Qwen 3 235B-A22B with LoRA adapters over 4-bit weights.</summary>
     /// <param name="lora">Where adapters sit and how large they are.</param>
     /// <param name="weights">A Hugging Face folder to load, or null for random weights.</param>
-    [Component("torchtune.models.qwen3_moe.qlora_qwen3_moe_235b_a22b")]
+    [Component("tunesharp.models.qwen3_moe.qlora_qwen3_moe_235b_a22b")]
     public static TransformerDecoder QloraQwen3Moe235B_A22b(LoraConfig lora, [Runtime] string? weights = null) =>
         ModelLoader.Build(Shape235B, lora with { QuantizeBase = true }, Qwen3MoeDecoder.Build, weights);
 }

@@ -14,7 +14,8 @@ internal static class GroupedProduct
     {
         if (Fits(x_MI, w_EIO.shape[1], w_EIO.shape[2], w_EIO.dtype))
         {
-            return Aten.GroupedMm(x_MI.contiguous(), w_EIO, groups.Ends_E);
+            bool isDense = w_EIO.stride(-1) == 1 || w_EIO.stride(-2) == 1;
+            return Aten.GroupedMm(x_MI.contiguous(), isDense ? w_EIO : w_EIO.contiguous(), groups.Ends_E);
         }
 
         // Taken apart once: a slice at a time would give each its own full-size gradient.
