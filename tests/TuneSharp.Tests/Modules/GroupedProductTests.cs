@@ -47,15 +47,15 @@ public sealed class GroupedProductTests : IDisposable
         (Tensor Y, Tensor Dx, Tensor[] Dw) Run(Func<Tensor, Tensor> product)
         {
             Tensor x = x_MI.detach().clone().requires_grad_(true);
-            Tensor y = product(x);
-            y.backward([dy_MO]);
-            Tensor[] dw = [.. linears.Select(l => l.Weight.grad?.clone() ?? zeros_like(l.Weight))];
+            Tensor result = product(x);
+            result.backward([dy_MO]);
+            Tensor[] gradients = [.. linears.Select(l => l.Weight.grad?.clone() ?? zeros_like(l.Weight))];
             foreach (Linear linear in linears)
             {
                 linear.Weight.grad = null;
             }
 
-            return (y.detach(), x.grad!, dw);
+            return (result.detach(), x.grad!, gradients);
         }
 
         (Tensor loopY, Tensor loopDx, Tensor[] loopDw) = Run(x => groups.ForEach(x, (e, rows) => linears[e].forward(rows)));
