@@ -81,6 +81,7 @@ internal sealed class CommandLine(Terminal terminal)
             ExportCommand.Create(terminal, stop),
             ParityCommand.Create(terminal),
             EstimateCommand.Create(terminal),
+            BenchCommand.Create(terminal),
         };
         Option<bool> version = new("--version") { Description = "Show version information" };
         root.Options.Add(new HelpOption { Recursive = true });

@@ -13,6 +13,7 @@ public static unsafe class AtenApi
 
     private static delegate* unmanaged<byte*, byte*, ulong*, ulong, int> _call;
     private static delegate* unmanaged<IntPtr, IntPtr*, int> _newHandle;
+    private static delegate* unmanaged<IntPtr*, int> _newUndefined;
     private static delegate* unmanaged<nuint, IntPtr*, int> _newList;
     private static delegate* unmanaged<IntPtr, ulong, int> _push;
     private static delegate* unmanaged<IntPtr, nuint*, int> _listSize;
@@ -30,6 +31,7 @@ public static unsafe class AtenApi
             : throw new NativeException($"libtorch_cpu does not export {name}. PyTorch 2.10 or 2.11 does; this one is older or other.");
         _call = (delegate* unmanaged<byte*, byte*, ulong*, ulong, int>)Find("torch_call_dispatcher");
         _newHandle = (delegate* unmanaged<IntPtr, IntPtr*, int>)Find("aoti_torch_new_tensor_handle");
+        _newUndefined = (delegate* unmanaged<IntPtr*, int>)Find("aoti_torch_new_uninitialized_tensor");
         _newList = (delegate* unmanaged<nuint, IntPtr*, int>)Find("torch_new_list_reserve_size");
         _push = (delegate* unmanaged<IntPtr, ulong, int>)Find("torch_list_push_back");
         _listSize = (delegate* unmanaged<IntPtr, nuint*, int>)Find("torch_list_size");
@@ -66,6 +68,14 @@ public static unsafe class AtenApi
     {
         IntPtr handle;
         Check(_newHandle(tensor, &handle), "aoti_torch_new_tensor_handle");
+        return (ulong)handle;
+    }
+
+    /// <summary>A new handle to no tensor: libtorch's undefined one.</summary>
+    public static ulong Undefined()
+    {
+        IntPtr handle;
+        Check(_newUndefined(&handle), "aoti_torch_new_uninitialized_tensor");
         return (ulong)handle;
     }
 

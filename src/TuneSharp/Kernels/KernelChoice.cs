@@ -29,6 +29,9 @@ internal static class KernelChoice
     public static bool FitsCpu(Tensor t) =>
         t.device_type == DeviceType.CPU && t.dtype is ScalarType.Float32 or ScalarType.BFloat16 && t.is_contiguous() && t.numel() > 0;
 
+    /// <summary>Whether there is a kernel, on the CPU or a GPU, that can read and write this tensor.</summary>
+    public static bool Fits(Tensor t) => t.device_type == DeviceType.CUDA ? GpuKernel.Fits(t) : FitsCpu(t);
+
     /// <summary>The variable's meaning.</summary>
     /// <exception cref="ArgumentException">Neither unset, <c>fused</c> nor <c>reference</c>.</exception>
     internal static bool Read(string? value) => value switch

@@ -12,6 +12,8 @@ namespace TuneSharp.Kernels;
 /// </remarks>
 public static class LinearCrossEntropy
 {
+    private const long GpuBlockBytes = 512L << 20; // of logits at a time: 2048 rows of a vocabulary of 128k keep a GPU's products at full speed
+
     /// <summary>The loss summed over rows.</summary>
     /// <param name="x">[M, D].</param>
     /// <param name="weight">[V, D].</param>
@@ -34,6 +36,11 @@ public static class LinearCrossEntropy
     private static Tensor Sweep(
         Tensor x, Tensor weight, Tensor targets, int chunks, SoftmaxLossOptions options, Tensor? dx, Tensor? dw)
     {
+        if (KernelChoice.Fused && x.dtype == weight.dtype && GpuKernel.Fits(x) && GpuKernel.Fits(weight))
+        {
+            return SweepOnGpu(x, weight, targets, options, dx, dw);
+        }
+
         if (options.SoftCap == 0 && FusedSoftmaxLoss.Fits(x, weight))
         {
             return SweepFused(x, weight, targets, chunks, options, dx, dw);
@@ -129,6 +136,36 @@ public static class LinearCrossEntropy
         }
 
         return tensor((float)sum, ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same on a GPU: nothing waits for it. Few large pieces, since a product of few rows is slow there too.</summary>
+    private static Tensor SweepOnGpu(
+        Tensor x, Tensor weight, Tensor targets, SoftmaxLossOptions options, Tensor? dx, Tensor? dw)
+    {
+        BackwardErrors.ThrowIfFailed();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable off = no_grad();
+        (long rows, long width) = (x.shape[0], weight.shape[0]);
+        long fitting = Math.Clamp(GpuBlockBytes / (width * x.element_size()), 512, 8192) / 128 * 128;
+        long pieces = (rows + fitting - 1) / fitting;
+        long step = (rows + pieces - 1) / pieces;
+        Tensor y_M = targets.contiguous();
+        Tensor losses_M = empty([rows], ScalarType.Float32, x.device);
+        Tensor block_SV = empty([step, width], x.dtype, x.device);
+        bool wanted = dx is not null || dw is not null;
+        for (long start = 0; start < rows; start += step)
+        {
+            using DisposeScope piece = NewDisposeScope();
+            long count = Math.Min(step, rows - start);
+            Tensor x_CD = x.narrow(0, start, count);
+            Tensor z_CV = block_SV.narrow(0, 0, count);
+            z_CV.addmm_(x_CD, weight.t(), 0, 1); // factor 0: what the block held does not matter
+            GpuSoftmaxLoss.Rows(z_CV, y_M.narrow(0, start, count), losses_M.narrow(0, start, count), wanted, options);
+            dx?.narrow(0, start, count).addmm_(z_CV, weight, 0, 1);
+            dw?.add_(mm(z_CV.t(), x_CD));
+        }
+
+        return losses_M.sum().MoveToOuterDisposeScope();
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>

@@ -4,7 +4,7 @@ using TuneSharp.Backend;
 
 namespace TuneSharp.Kernels;
 
-/// <summary>Root-mean-square norm over rows on the CPU: one pass forward, one back.</summary>
+/// <summary>Root-mean-square norm over rows: one pass forward, one back; on a GPU by <see cref="GpuRmsNorm"/>.</summary>
 /// <remarks>
 /// With r = 1/√(mean(x²) + ε): y = x·r·w, dx = r·(dy∘w − x·r²·mean(dy∘w∘x)), dw = Σ dy∘x·r over rows. Saves x and w; r is computed again,
 /// since x is read anyway. A frozen w costs nothing. Twin: <c>aten::rms_norm</c>.
@@ -25,7 +25,7 @@ internal static class FusedRmsNorm
     /// <param name="eps">Added to the mean square.</param>
     public static Tensor Apply(Tensor x, Tensor weight, double eps)
     {
-        if (!KernelChoice.Fused || !KernelChoice.FitsCpu(x) || !KernelChoice.FitsCpu(weight) || x.dtype != weight.dtype
+        if (!KernelChoice.Fused || !KernelChoice.Fits(x) || !KernelChoice.Fits(weight) || x.dtype != weight.dtype
             || weight.dim() != 1 || x.shape[^1] != weight.shape[0])
         {
             return Aten.RmsNorm(x, weight, eps);
@@ -39,6 +39,11 @@ internal static class FusedRmsNorm
 
     private static unsafe Tensor Forward(Tensor x, Tensor weight, double eps)
     {
+        if (x.device_type == DeviceType.CUDA)
+        {
+            return GpuRmsNorm.Forward(x, weight, eps);
+        }
+
         Tensor y = empty_like(x);
         Arguments a = Arguments.Of(x, weight, eps);
         a.Y = Aten.DataPointer(y);
@@ -48,6 +53,12 @@ internal static class FusedRmsNorm
 
     private static unsafe List<Tensor> Backward(Tensor x, Tensor weight, Tensor gradient, double eps)
     {
+        if (x.device_type == DeviceType.CUDA)
+        {
+            (Tensor onGpu, Tensor? weightGradient) = GpuRmsNorm.Backward(x, weight, gradient.contiguous(), eps, weight.requires_grad);
+            return [onGpu, weightGradient!, null!];
+        }
+
         Tensor dx = empty_like(x);
         Arguments a = Arguments.Of(x, weight, eps);
         a.RowsInTask = Math.Max(RowsInTask, (a.Rows + MostParts - 1) / MostParts);

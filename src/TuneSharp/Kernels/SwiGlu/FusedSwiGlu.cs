@@ -5,7 +5,7 @@ using static TorchSharp.torch.nn;
 
 namespace TuneSharp.Kernels;
 
-/// <summary>silu(gate) ∘ up in one pass on the CPU, and both gradients in another.</summary>
+/// <summary>silu(gate) ∘ up in one pass, and both gradients in another; on a GPU by <see cref="GpuSwiGlu"/>.</summary>
 /// <remarks>
 /// With σ = 1/(1 + e^−g): y = g·σ·u, du = dy·g·σ, dg = dy·u·σ·(1 + g·(1 − σ)). Saves gate and up only. Twin: libtorch's silu and product.
 /// </remarks>
@@ -16,7 +16,7 @@ internal static class FusedSwiGlu
     /// <param name="up">The same shape and dtype.</param>
     public static Tensor Apply(Tensor gate, Tensor up)
     {
-        if (!KernelChoice.Fused || !KernelChoice.FitsCpu(gate) || !KernelChoice.FitsCpu(up)
+        if (!KernelChoice.Fused || !KernelChoice.Fits(gate) || !KernelChoice.Fits(up)
             || gate.dtype != up.dtype || !gate.shape.AsSpan().SequenceEqual(up.shape))
         {
             using DisposeScope plain = NewDisposeScope();
@@ -29,6 +29,11 @@ internal static class FusedSwiGlu
 
     private static unsafe Tensor Forward(Tensor gate, Tensor up)
     {
+        if (gate.device_type == DeviceType.CUDA)
+        {
+            return GpuSwiGlu.Forward(gate, up);
+        }
+
         Tensor y = empty_like(gate);
         Arguments a = new() { Gate = Aten.DataPointer(gate), Up = Aten.DataPointer(up), Y = Aten.DataPointer(y), Count = gate.numel() };
         Workers.Run(a.Tasks, gate.dtype, 0, &Ahead.Body, &a);
@@ -38,6 +43,12 @@ internal static class FusedSwiGlu
     private static unsafe List<Tensor> Backward(Tensor gate, Tensor up, Tensor dy)
     {
         Tensor dGate = empty_like(gate), dUp = empty_like(up);
+        if (gate.device_type == DeviceType.CUDA)
+        {
+            GpuSwiGlu.Backward(gate, up, dy.contiguous(), dGate, dUp);
+            return [dGate, dUp];
+        }
+
         Arguments a = new()
         {
             Gate = Aten.DataPointer(gate),
