@@ -31,7 +31,11 @@ internal static class Gpu
     public static double Twice(ScalarType dtype) => dtype == ScalarType.Float32 ? 2 * Fp32 : Bf16Twice;
 
     /// <summary>Random numbers on the GPU that require a gradient.</summary>
-    public static Tensor New(ScalarType dtype, params long[] shape) => randn(shape, ScalarType.Float32, Device).to(dtype).requires_grad_(true);
+    public static Tensor New(ScalarType dtype, params long[] shape) => New(dtype, 1, shape);
+
+    /// <summary>Random numbers of a size on the GPU that require a gradient.</summary>
+    public static Tensor New(ScalarType dtype, double size, params long[] shape) =>
+        (randn(shape, ScalarType.Float32, Device) * size).to(dtype).requires_grad_(true);
 
     /// <summary>The same numbers in fp64, as a leaf of their own.</summary>
     public static Tensor Exact(Tensor t) => t.detach().to(ScalarType.Float64).requires_grad_(true);

@@ -9,6 +9,30 @@ internal static class BenchCommand
     public static Command Create(Terminal terminal) => new("bench", "Measure training steps on random weights of a model's true shape.")
     {
         Step(terminal),
+        Kernels(terminal),
+    };
+
+    private static Command Kernels(Terminal terminal)
+    {
+        StepBenchOptions plain = new() { Model = "" };
+        Option<string> model = new("--model") { Description = "Whose sizes: a builder's name, as llama3_1_8b.", DefaultValueFactory = _ => "llama3_1_8b" };
+        Option<int> batch = new("--batch-size") { Description = "Rows.", DefaultValueFactory = _ => plain.BatchSize };
+        Option<int> length = new("--seq-len") { Description = "Tokens of a row.", DefaultValueFactory = _ => plain.SeqLen };
+        Option<int> rank = new("--rank") { Description = "Rank of the adapters.", DefaultValueFactory = _ => plain.Rank };
+        Command command = new("kernels", "Time each kernel of a layer on a GPU against its floor of bytes or operations.") { model, batch, length, rank };
+        command.SetAction(result =>
+        {
+            KernelBench.Run(
+                result.GetValue(model)!, result.GetValue(batch), result.GetValue(length), result.GetValue(rank), Writer(terminal));
+            return Failure.Ok;
+        });
+        return command;
+    }
+
+    private static Action<string> Writer(Terminal terminal) => line =>
+    {
+        terminal.Out.WriteLine(line);
+        terminal.Out.Flush();
     };
 
     private static Command Step(Terminal terminal)
@@ -65,11 +89,7 @@ internal static class BenchCommand
                     Device = result.GetValue(device)!,
                     Dtype = result.GetValue(dtype) == "fp32" ? TorchSharp.torch.ScalarType.Float32 : TorchSharp.torch.ScalarType.BFloat16,
                 },
-                line =>
-                {
-                    terminal.Out.WriteLine(line);
-                    terminal.Out.Flush();
-                });
+                Writer(terminal));
             return Failure.Ok;
         });
         return command;

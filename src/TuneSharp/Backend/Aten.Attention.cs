@@ -14,6 +14,9 @@ public static partial class Aten
     // Operators grow optional arguments at their end from one libtorch to the next: a word of zero is `None` for each.
     private const int SpareWords = 24;
 
+    private static readonly Lock ScriptGate = new();
+    private static jit.CompilationUnit? _script;
+
     /// <summary>Flash attention over samples laid end to end; libtorch's own kernel, without autograd.</summary>
     /// <param name="q">[tokens, N, H], bf16.</param>
     /// <param name="k">[tokens, K, H]; K divides N.</param>
@@ -67,19 +70,23 @@ public static partial class Aten
     /// <param name="causal">Whether queries see earlier keys only.</param>
     internal static AttentionResult CudnnAttention(Tensor q, Tensor k, Tensor v, double scale, bool causal = true)
     {
-        // _scaled_dot_product_cudnn_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_bias, bool compute_log_sumexp,
-        //   float dropout_p=0.0, bool is_causal=False, bool return_debug_mask=False, *, float? scale=None) -> (Tensor output, Tensor logsumexp,
-        //   Tensor cum_seq_q, Tensor cum_seq_k, SymInt max_q, SymInt max_k, Tensor philox_seed, Tensor philox_offset, Tensor debug_attn_mask)
-        Span<ulong> s = stackalloc ulong[SpareWords];
-        s.Clear();
-        Put(s, [Handle(q), Handle(k), Handle(v), 0, Bool(true), Float(0), Bool(causal), Bool(false), AtenApi.Some(Float(scale))]);
-        AtenApi.Call("aten::_scaled_dot_product_cudnn_attention\0"u8, Plain, s);
-        foreach (int unused in (ReadOnlySpan<int>)[2, 3, 8])
-        {
-            Take(s[unused]).Dispose();
-        }
+        // Among this operator's results are numbers between tensors, and the dispatcher's C interface reads such results in the wrong order:
+        // TorchScript calls it and picks the tensors.
+        Tensor[] r = (Tensor[])Script().invoke("forward", q, k, v, scale, causal);
+        return new AttentionResult(r[0], r[1], r[2], r[3]);
+    }
 
-        return new AttentionResult(Take(s[0]), Take(s[1]), Take(s[6]), Take(s[7]));
+    private static jit.CompilationUnit Script()
+    {
+        lock (ScriptGate)
+        {
+            return _script ??= jit.compile("""
+                def forward(q: Tensor, k: Tensor, v: Tensor, scale: float, causal: bool) -> List[Tensor]:
+                    o = torch._scaled_dot_product_cudnn_attention(q, k, v, None, True, 0.0, causal, False, scale=scale)
+                    return [o[0], o[1], o[6], o[7]]
+
+                """);
+        }
     }
 
     /// <summary>The gradients of <see cref="CudnnAttention"/>.</summary>

@@ -1,3 +1,5 @@
+using TuneSharp.Kernels;
+
 namespace TuneSharp.Modules;
 
 /// <summary>What the attention of every layer of one <see cref="LayerKind"/> needs besides the hidden states, made once per forward pass.</summary>
@@ -14,15 +16,21 @@ public sealed record AttentionContext(
     /// <summary>Without a mask, a query sees no later key.</summary>
     public bool Causal { get; init; } = true;
 
+    /// <summary>What queries see, for the kernels on a GPU; null where these cannot run. There is no <see cref="Mask"/> beside it.</summary>
+    internal AttentionPlan? Plan { get; init; }
+
     /// <summary>The tensors that a layer reads while it trains, for activation checkpointing.</summary>
-    internal IReadOnlyList<Tensor> Tensors => [.. ((Tensor?[])[Angles, Mask, QueryScale]).OfType<Tensor>()];
+    internal IReadOnlyList<Tensor> Tensors => [.. ((Tensor?[])[Angles, Mask, QueryScale, Plan?.Starts]).OfType<Tensor>()];
 
     /// <summary>The same with other handles of <see cref="Tensors"/>.</summary>
     internal AttentionContext With(IReadOnlyList<Tensor> tensors)
     {
         int next = 0;
         Tensor? Next(Tensor? mine) => mine is null ? null : tensors[next++];
-        return this with { Angles = Next(Angles), Mask = Next(Mask), QueryScale = Next(QueryScale) };
+        return this with
+        {
+            Angles = Next(Angles), Mask = Next(Mask), QueryScale = Next(QueryScale), Plan = Plan?.With(Next(Plan.Starts)),
+        };
     }
 }
 
@@ -37,19 +45,29 @@ internal sealed class AttentionContexts
     private readonly KvCache? _cache;
     private readonly long _length;
     private readonly Device _device;
+    private readonly long _rows;
+    private readonly bool _planned;
     private readonly Dictionary<LayerKind, AttentionContext> _contexts = [];
     private readonly Dictionary<Rope, Tensor> _angles = [];
 
     /// <summary>Checks the arguments of a forward pass and completes its mask.</summary>
-    public AttentionContexts(Tensor tokens, Tensor? positions, Tensor? mask, IReadOnlyList<int[]>? seqLens, KvCache? cache)
+    /// <param name="tokens">[B, T].</param>
+    /// <param name="positions">[T] or [B, T], or null.</param>
+    /// <param name="mask">[B, 1, T, S], or null.</param>
+    /// <param name="seqLens">Lengths of the samples packed into each row, or null.</param>
+    /// <param name="cache">Earlier keys and values, or null.</param>
+    /// <param name="kernels">All layers can attend by the kernels on a GPU, which need no mask.</param>
+    public AttentionContexts(
+        Tensor tokens, Tensor? positions, Tensor? mask, IReadOnlyList<int[]>? seqLens, KvCache? cache, bool kernels = false)
     {
-        (_length, _device, _seqLens, _cache) = (tokens.shape[1], tokens.device, seqLens, cache);
+        (_rows, _length, _device, _seqLens, _cache) = (tokens.shape[0], tokens.shape[1], tokens.device, seqLens, cache);
+        _planned = kernels && mask is null && cache is null && _length > 1;
         _positions = positions is null && Earlier > 0 ? arange(Earlier, All, ScalarType.Int64, _device) : positions;
         _given = mask;
         if (seqLens is not null)
         {
             Attention.CheckSeqLens(seqLens, tokens.shape[0], _length);
-            mask ??= Attention.PrefersMask(_device) ? Attention.BlockCausalMask(seqLens, _length, _device) : null;
+            mask ??= Attention.PrefersMask(_device) && !_planned ? Attention.BlockCausalMask(seqLens, _length, _device) : null;
         }
         else if (mask is null && _length > 1 && Earlier > 0)
         {
@@ -72,8 +90,9 @@ internal sealed class AttentionContexts
     {
         if (!_contexts.TryGetValue(kind, out AttentionContext? context))
         {
-            _contexts[kind] = context = !kind.Causal ? Everywhere() : new AttentionContext(AnglesOf(kind.Rope), MaskOf(kind), _seqLens, _cache)
+            _contexts[kind] = context = !kind.Causal ? Everywhere() : new AttentionContext(AnglesOf(kind.Rope), _planned ? null : MaskOf(kind), _seqLens, _cache)
             {
+                Plan = _planned ? AttentionPlan.Of(_rows, _length, _seqLens, kind.Window, _device) : null,
                 QueryScale = kind.Temperature?.Factors(Positions),
             };
         }

@@ -46,6 +46,10 @@ public sealed class FeedForward : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Gate, up and down, as the fused layer sees them; null where it cannot run one of them.</summary>
+    internal (LinearPart Gate, LinearPart Up, LinearPart Down, bool Gelu)? Parts() =>
+        (_w1.Part(), _w3.Part(), _w2.Part()) is ({ } gate, { } up, { } down) ? (gate, up, down, _activation == GateActivation.GeluTanh) : null;
+
     /// <summary>Applies the block.</summary>
     /// <param name="x">[B, T, D].</param>
     public override Tensor forward(Tensor x)

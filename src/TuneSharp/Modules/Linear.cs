@@ -73,6 +73,9 @@ public class Linear : Module<Tensor, Tensor>
         return _weight is QuantizedParameter quantised ? quantised.Dense(dtype) : _weight.detach().to(dtype ?? _weight.dtype);
     }
 
+    /// <summary>As the fused layer sees it; null where that cannot run it.</summary>
+    internal virtual LinearPart? Part() => new(_weight, _bias, null, null, 0);
+
     /// <summary>x·Wᵀ, without the bias.</summary>
     private protected Tensor Product(Tensor x) =>
         _weight is QuantizedParameter quantised ? QuantizedProduct.Apply(x, quantised) : functional.linear(x, _weight);

@@ -63,6 +63,28 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
         RegisterComponents();
     }
 
+    /// <summary>Whether the kernels on a GPU can attend as this layer does.</summary>
+    internal bool FitsKernels => _options is { IsPlainSoftmax: true, NormAfterRope: null }
+        && (_options.Dropout == 0 || !training) && GpuAttention.FitsWidth(_headDim);
+
+    /// <summary>The layer as the fused one sees it; null where that cannot run a part of it.</summary>
+    internal LayerParts? Parts(RmsNorm attentionNorm, RmsNorm mlpNorm, FeedForward mlp)
+    {
+        bool perHead = (_qNorm is null || _qNorm.Dim == _headDim) && (_kNorm is null || _kNorm.Dim == _headDim);
+        if (!perHead || !FitsKernels || mlp.Parts() is not { } gated
+            || (_qProj.Part(), _kProj.Part(), _vProj.Part(), _outputProj.Part()) is not ({ } q, { } k, { } v, { } output))
+        {
+            return null;
+        }
+
+        return new LayerParts
+        {
+            AttentionNorm = attentionNorm.Part, MlpNorm = mlpNorm.Part, QNorm = _qNorm?.Part, KNorm = _kNorm?.Part,
+            Q = q, K = k, V = v, Output = output, Gate = gated.Gate, Up = gated.Up, Down = gated.Down, Gelu = gated.Gelu,
+            HeadDim = _headDim, Scale = _options.Scale ?? 1 / Math.Sqrt(_headDim),
+        };
+    }
+
     /// <summary>Attends.</summary>
     /// <param name="x">[B, T, D].</param>
     /// <param name="context">Positions, mask, cache.</param>
@@ -78,6 +100,12 @@ public sealed class MultiHeadAttention : Module<Tensor, AttentionContext, Tensor
         if (context.QueryScale is { } factors)
         {
             q_BTNH = (q_BTNH * factors).to(q_BTNH.dtype); // turning and scaling commute
+        }
+
+        if (context.Plan is { } plan && FitsKernels && GpuAttention.Fits(q_BTNH, k_BTKH, v_BTKH))
+        {
+            Tensor y_BTNH = GpuAttention.Apply(q_BTNH, k_BTKH, v_BTKH, context.Angles, plan, _options.Scale);
+            return _outputProj.forward(y_BTNH.reshape(b, t, -1)).MoveToOuterDisposeScope();
         }
 
         if (context is { Mask: null, Cache: null, Causal: true } && dropout == 0 && _options is { IsPlainSoftmax: true, NormAfterRope: null }

@@ -32,6 +32,9 @@ public sealed class RmsNorm : Module<Tensor, Tensor>
     /// <summary>Width.</summary>
     public long Dim { get; }
 
+    /// <summary>As the fused layer sees it.</summary>
+    internal NormPart Part => new(_scale, _eps, _offset ? 1 : 0);
+
     /// <summary>Applies the norm.</summary>
     /// <param name="x">[..., D].</param>
     public override Tensor forward(Tensor x)

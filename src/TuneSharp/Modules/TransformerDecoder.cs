@@ -138,7 +138,8 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable? counted = Balance?.Forward();
-        AttentionContexts contexts = new(tokens, positions, mask, seqLens, cache);
+        bool kernels = KernelChoice.Fused && Device.type == DeviceType.CUDA && Dtype == ScalarType.BFloat16 && _layers.All(l => l.FitsKernels);
+        AttentionContexts contexts = new(tokens, positions, mask, seqLens, cache, kernels);
         Tensor h = _tokEmbeddings.forward(tokens);
         if (Shape.EmbedScale != 1)
         {
@@ -151,9 +152,7 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
             TransformerLayer layer = _layers[i];
             AttentionContext context = contexts.For(layer.Kind);
             bool isLast = i == _layers.Count - 1; // its input is wanted at once
-            Tensor next = training && _activations.In(i) == RecomputedPart.Full
-                ? ActivationCheckpoint.Run((x, kept) => layer.forward(x, context.With(kept)), h, context.Tensors, isLast ? null : _offload)
-                : layer.forward(h, context);
+            Tensor next = layer.Run(h, context, training && _activations.In(i) == RecomputedPart.Full, isLast ? null : _offload);
             h.Dispose(); // autograd keeps what it needs; without it this frees the layer's input at once
             h = next;
         }

@@ -64,6 +64,33 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
     /// <summary>BERT's order: the norms come after each sum, sa_norm(x + attn(x)), then mlp_norm(h + mlp(h)).</summary>
     public bool NormsAfterSum { get; init; }
 
+    /// <summary>Whether the kernels on a GPU can attend as this layer does.</summary>
+    internal bool FitsKernels => Kind is { Chunk: null, Causal: true } && _attn.FitsKernels;
+
+    /// <summary>Applies the layer in the way that suits it: as one fused function, or module by module.</summary>
+    /// <param name="x">[B, T, D].</param>
+    /// <param name="context">Positions, mask, cache; of this layer's kind.</param>
+    /// <param name="checkpoint">Keep only the input for the backward pass, and compute the layer again there.</param>
+    /// <param name="offload">Takes the kept input to the host; or null.</param>
+    internal Tensor Run(Tensor x, AttentionContext context, bool checkpoint, ActivationOffload? offload = null)
+    {
+        if (checkpoint && offload is not null)
+        {
+            return ActivationCheckpoint.Run((input, kept) => Run(input, context.With(kept), checkpoint: false), x, context.Tensors, offload);
+        }
+
+        bool whole = !NormsAfterSum && (!training || (Recompute == RecomputedPart.None && TileTokens == 0 && Dropout == 0));
+        if (whole && context is { Plan: { } plan, QueryScale: null } && _saNorm is RmsNorm saNorm && _mlpNorm is RmsNorm mlpNorm && _saScale is null
+            && _mlpScale is null && _mlp is FeedForward mlp && _attn.Parts(saNorm, mlpNorm, mlp) is { } parts && FusedLayer.Fits(x, parts))
+        {
+            return FusedLayer.Apply(x, parts, context.Angles, plan, checkpoint);
+        }
+
+        return checkpoint
+            ? ActivationCheckpoint.Run((input, kept) => forward(input, context.With(kept)), x, context.Tensors, offload)
+            : forward(x, context);
+    }
+
     /// <summary>Applies the layer.</summary>
     /// <param name="x">[B, T, D].</param>
     /// <param name="context">Positions, mask, cache; of this layer's kind.</param>

@@ -64,6 +64,10 @@ public class LoraLinear : Linear
         return base.forward(x).add_(Update(x)).MoveToOuterDisposeScope();
     }
 
+    /// <inheritdoc/>
+    internal override LinearPart? Part() =>
+        !AdaptersEnabled ? base.Part() : training && Dropout > 0 ? null : new LinearPart(Weight, Bias, LoraA, LoraB, Scale);
+
     /// <summary>The weight with the update added, [out, in], computed in fp32 and returned in the base's dtype.</summary>
     public virtual Tensor MergedWeight()
     {
@@ -139,6 +143,9 @@ public sealed class DoraLinear : LoraLinear
 
     /// <inheritdoc/>
     public override IEnumerable<Parameter> AdapterParameters => [LoraA, LoraB, Magnitude];
+
+    /// <inheritdoc/>
+    internal override LinearPart? Part() => AdaptersEnabled ? null : base.Part();
 
     /// <summary>Sets the magnitude to the rows' present lengths, so that the layer starts as its base.</summary>
     public void InitialiseMagnitude()

@@ -33,7 +33,17 @@ internal static class BenchShape
                 $"--model {model}: there is no builder {suffix[1..]}. Builders: smollm2_135m, " +
                 string.Join(", ", ComponentRegistry.Names.Select(n => n[(n.LastIndexOf('.') + 1)..]).Where(n => n.StartsWith("lora_", StringComparison.Ordinal)).Select(n => n["lora_".Length..]).Order(StringComparer.Ordinal)) + ".");
         ComponentInfo builder = ComponentRegistry.Find(name)!;
-        return (TransformerDecoder)builder.Invoke(lora is null ? [null] : [lora, null])!;
+        object?[] arguments = [.. builder.Factory.GetParameters().Select(p => p.ParameterType == typeof(LoraConfig) ? lora : p.HasDefaultValue ? p.DefaultValue : null)];
+        return (TransformerDecoder)builder.Invoke(arguments)!;
+    }
+
+    /// <summary>The numbers of a model.</summary>
+    /// <param name="model">As for <see cref="Build"/>.</param>
+    public static DecoderConfig Of(string model)
+    {
+        using BuildScope scope = new(META, ScalarType.BFloat16, initialise: false);
+        using TransformerDecoder shape = Build(model, null);
+        return shape.Shape;
     }
 
     /// <summary>Adapters from a list of targets.</summary>
