@@ -96,9 +96,9 @@ public sealed class LayerTests : IDisposable
             Adapters.FreezeAllBut(exactModel);
         }
 
-        model.ActivationCheckpointing = checkpoint;
+        model.Activations = checkpoint ? ActivationPolicy.Full : new ActivationPolicy();
         Dictionary<string, Tensor> ours = Gradients(model, tokens, labels, lengths, out Tensor loss);
-        model.ActivationCheckpointing = false;
+        model.Activations = new ActivationPolicy();
         using IDisposable reference = KernelChoice.Force(fused: false);
         Dictionary<string, Tensor> plain = Gradients(model, tokens, labels, lengths, out _);
         Dictionary<string, Tensor> exact = Gradients(exactModel, tokens, labels, lengths, out Tensor wanted);

@@ -73,7 +73,7 @@ internal static class StepBench
         NamedParameter[] trained = lora is null
             ? [.. model.named_parameters().Select(p => new NamedParameter(p.name, p.parameter))]
             : [.. Adapters.FreezeAllBut(model).Select(p => new NamedParameter(p.Key, p.Value))];
-        model.ActivationCheckpointing = options.Checkpointing;
+        model.Activations = options.Checkpointing ? ActivationPolicy.Full : new ActivationPolicy();
         model.train();
         using Optimizer optimizer = NewOptimizer(options, trained);
         ILoss loss = new LinearCrossEntropyLoss();
