@@ -26,7 +26,7 @@ internal interface IQuantKernels
 internal static class QuantKernels
 {
     /// <summary>The GPU's kernels; null where there are none.</summary>
-    public static IQuantKernels? Cuda { get; set; }
+    public static IQuantKernels? Cuda { get; set; } = new GpuQuantKernels();
 
     /// <summary>Those that may be asked for a tensor; null for none.</summary>
     public static IQuantKernels? For(Tensor t) => KernelChoice.Fused && t.device_type == DeviceType.CUDA ? Cuda : null;
