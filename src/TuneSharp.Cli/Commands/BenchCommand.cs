@@ -48,6 +48,7 @@ internal static class BenchCommand
         Option<string> targets = new("--lora-targets") { Description = "all, or some of q_proj,k_proj,v_proj,output_proj,w1,w2,w3.", DefaultValueFactory = _ => plain.LoraTargets };
         Option<double> dropout = new("--dropout") { Description = "Dropout rate on the adapters' input." };
         Option<bool> checkpointing = new("--checkpointing") { Description = "Keep only layer inputs for the backward pass." };
+        Option<bool> noGraphs = new("--no-graphs") { Description = "Launch kernel by kernel where a CUDA graph would be used." };
         Option<string> optimizer = new("--optimizer") { Description = "adamw or sgd.", DefaultValueFactory = _ => plain.Optimizer };
         Option<int> steps = new("--steps") { Description = "Steps measured.", DefaultValueFactory = _ => plain.Steps };
         Option<int> warmup = new("--warmup") { Description = "Steps before.", DefaultValueFactory = _ => plain.Warmup };
@@ -67,7 +68,7 @@ internal static class BenchCommand
 
         Command command = new("step", "Time whole steps: forward, loss, backward, clip and optimizer.")
         {
-            model, mode, batch, length, sample, rank, targets, dropout, checkpointing, optimizer, steps, warmup, device, dtype,
+            model, mode, batch, length, sample, rank, targets, dropout, checkpointing, noGraphs, optimizer, steps, warmup, device, dtype,
         };
         command.SetAction(result =>
         {
@@ -83,6 +84,7 @@ internal static class BenchCommand
                     LoraTargets = result.GetValue(targets)!,
                     Dropout = result.GetValue(dropout),
                     Checkpointing = result.GetValue(checkpointing),
+                    Graphs = !result.GetValue(noGraphs),
                     Optimizer = result.GetValue(optimizer)!,
                     Steps = result.GetValue(steps),
                     Warmup = Math.Max(0, result.GetValue(warmup)),

@@ -48,7 +48,7 @@ public sealed class FeedForward : Module<Tensor, Tensor>
 
     /// <summary>Gate, up and down, as the fused layer sees them; null where it cannot run one of them.</summary>
     internal (LinearPart Gate, LinearPart Up, LinearPart Down, bool Gelu)? Parts() =>
-        (_w1.Part(), _w3.Part(), _w2.Part()) is ({ } gate, { } up, { } down) ? (gate, up, down, _activation == GateActivation.GeluTanh) : null;
+        _activation is GateActivation.Silu or GateActivation.GeluTanh && (_w1.Part(), _w3.Part(), _w2.Part()) is ({ } gate, { } up, { } down) ? (gate, up, down, _activation == GateActivation.GeluTanh) : null;
 
     /// <summary>Applies the block.</summary>
     /// <param name="x">[B, T, D].</param>

@@ -161,6 +161,10 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
         return _norm.forward(h).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Whether a forward and backward pass over rows of this width is the same launches every time, and waits for nothing.</summary>
+    internal bool IsGraphable => KernelChoice.Fused && Device.type == DeviceType.CUDA && Dtype == ScalarType.BFloat16 && _offload is null
+        && Balance is null && _layers.All(l => l.FitsKernels && l.IsFused);
+
     /// <summary>Applies the head, and the cap on logits where the family has one.</summary>
     /// <param name="hidden">[..., D].</param>
     /// <returns>[..., V], fp32.</returns>

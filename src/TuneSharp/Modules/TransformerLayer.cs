@@ -65,7 +65,10 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
     public bool NormsAfterSum { get; init; }
 
     /// <summary>Whether the kernels on a GPU can attend as this layer does.</summary>
-    internal bool FitsKernels => Kind is { Chunk: null, Causal: true } && _attn.FitsKernels;
+    internal bool FitsKernels => Kind is { Chunk: null, Causal: true } && _attn is MultiHeadAttention { FitsKernels: true };
+
+    /// <summary>Whether the fused layer can run this one, as far as its structure goes.</summary>
+    internal bool IsFused => Parts() is not null;
 
     /// <summary>Applies the layer in the way that suits it: as one fused function, or module by module.</summary>
     /// <param name="x">[B, T, D].</param>
@@ -79,9 +82,7 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
             return ActivationCheckpoint.Run((input, kept) => Run(input, context.With(kept), checkpoint: false), x, context.Tensors, offload);
         }
 
-        bool whole = !NormsAfterSum && (!training || (Recompute == RecomputedPart.None && TileTokens == 0 && Dropout == 0));
-        if (whole && context is { Plan: { } plan, QueryScale: null } && _saNorm is RmsNorm saNorm && _mlpNorm is RmsNorm mlpNorm && _saScale is null
-            && _mlpScale is null && _mlp is FeedForward mlp && _attn.Parts(saNorm, mlpNorm, mlp) is { } parts && FusedLayer.Fits(x, parts))
+        if (context is { Plan: { } plan, QueryScale: null } && Parts() is { } parts && FusedLayer.Fits(x, parts))
         {
             return FusedLayer.Apply(x, parts, context.Angles, plan, checkpoint);
         }
@@ -89,6 +90,14 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
         return checkpoint
             ? ActivationCheckpoint.Run((input, kept) => forward(input, context.With(kept)), x, context.Tensors, offload)
             : forward(x, context);
+    }
+
+    private LayerParts? Parts()
+    {
+        bool whole = !NormsAfterSum && (!training || (Recompute == RecomputedPart.None && TileTokens == 0 && Dropout == 0));
+        return whole && _saNorm is RmsNorm saNorm && _mlpNorm is RmsNorm mlpNorm && _saScale is null && _mlpScale is null && _mlp is FeedForward mlp && _attn is MultiHeadAttention attention
+            ? attention.Parts(saNorm, mlpNorm, mlp)
+            : null;
     }
 
     /// <summary>Applies the layer.</summary>

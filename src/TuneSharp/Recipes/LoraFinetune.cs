@@ -67,8 +67,7 @@ public static class LoraFinetune
         {
             Seed.ForStep(seed, step);
             StepSums sums = TrainStep.Backward(model, loss, microBatches);
-            Gradients.Scale(trained, sums.GradientScale);
-            double? gradNorm = cfg.ClipGradNorm is { } limit ? Gradients.Clip(trained, limit) : null;
+            double? gradNorm = Gradients.ScaleAndClip(trained, sums.GradientScale, cfg.ClipGradNorm);
             RunSetup.StopOnNaN(sums.MeanLoss, gradNorm, step + 1, optimizer.Lr, checkpointer);
             double lr = optimizer.Lr;
             optimizer.Step();

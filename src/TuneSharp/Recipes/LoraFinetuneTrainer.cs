@@ -110,8 +110,7 @@ public sealed class LoraFinetuneTrainer
             foreach (Batch batch in loader.Epoch(epoch, 0, stop).Take(_maxSteps - losses.Count))
             {
                 StepSums sums = TrainStep.Backward(_model, loss, [FinetuneData.Checked(batch, _model.Shape.VocabSize)]);
-                Gradients.Scale(trained, sums.GradientScale);
-                double norm = Gradients.Clip(trained, MaxGradNorm);
+                double norm = Gradients.ScaleAndClip(trained, sums.GradientScale, MaxGradNorm) ?? 0;
                 if (!double.IsFinite(sums.MeanLoss) || !double.IsFinite(norm))
                 {
                     throw new TrainingException(FormattableString.Invariant(

@@ -21,24 +21,32 @@ public static class LinearCrossEntropy
     /// <param name="chunks">Pieces that the rows are cut into.</param>
     /// <param name="options">Cap, smoothing, z-loss.</param>
     /// <returns>A fp32 scalar.</returns>
-    public static Tensor Sum(Tensor x, Tensor weight, Tensor targets, int chunks, SoftmaxLossOptions options = default)
+    public static Tensor Sum(Tensor x, Tensor weight, Tensor targets, int chunks, SoftmaxLossOptions options = default) =>
+        Sum(x, weight, targets, chunks, options, GpuSoftmaxLoss.NoIgnored);
+
+    /// <summary>Whether the loss can be computed on a GPU with ignored labels among the targets, so that nothing waits for their number.</summary>
+    internal static bool FitsIgnored(Tensor x, Tensor weight) =>
+        KernelChoice.Fused && x.dtype == weight.dtype && GpuKernel.Fits(x) && GpuKernel.Fits(weight);
+
+    /// <summary>The same with a label that does not count, where <see cref="FitsIgnored"/>.</summary>
+    internal static Tensor Sum(Tensor x, Tensor weight, Tensor targets, int chunks, SoftmaxLossOptions options, int ignore)
     {
         if (is_grad_enabled() && (x.requires_grad || weight.requires_grad))
         {
-            return Function.apply(x, weight, targets, chunks, options);
+            return Function.apply(x, weight, targets, chunks, options, ignore);
         }
 
         using DisposeScope scope = NewDisposeScope();
-        return Sweep(x, weight, targets, chunks, options, null, null).MoveToOuterDisposeScope();
+        return Sweep(x, weight, targets, chunks, options, ignore, null, null).MoveToOuterDisposeScope();
     }
 
     /// <summary>Adds up the loss; writes dX rows and adds to dW where these are given.</summary>
     private static Tensor Sweep(
-        Tensor x, Tensor weight, Tensor targets, int chunks, SoftmaxLossOptions options, Tensor? dx, Tensor? dw)
+        Tensor x, Tensor weight, Tensor targets, int chunks, SoftmaxLossOptions options, int ignore, Tensor? dx, Tensor? dw)
     {
         if (KernelChoice.Fused && x.dtype == weight.dtype && GpuKernel.Fits(x) && GpuKernel.Fits(weight))
         {
-            return SweepOnGpu(x, weight, targets, options, dx, dw);
+            return SweepOnGpu(x, weight, targets, options, ignore, dx, dw);
         }
 
         if (options.SoftCap == 0 && FusedSoftmaxLoss.Fits(x, weight))
@@ -140,7 +148,7 @@ public static class LinearCrossEntropy
 
     /// <summary>The same on a GPU: nothing waits for it. Few large pieces, since a product of few rows is slow there too.</summary>
     private static Tensor SweepOnGpu(
-        Tensor x, Tensor weight, Tensor targets, SoftmaxLossOptions options, Tensor? dx, Tensor? dw)
+        Tensor x, Tensor weight, Tensor targets, SoftmaxLossOptions options, int ignore, Tensor? dx, Tensor? dw)
     {
         BackwardErrors.ThrowIfFailed();
         using DisposeScope scope = NewDisposeScope();
@@ -160,7 +168,7 @@ public static class LinearCrossEntropy
             Tensor x_CD = x.narrow(0, start, count);
             Tensor z_CV = block_SV.narrow(0, 0, count);
             z_CV.addmm_(x_CD, weight.t(), 0, 1); // factor 0: what the block held does not matter
-            GpuSoftmaxLoss.Rows(z_CV, y_M.narrow(0, start, count), losses_M.narrow(0, start, count), wanted, options);
+            GpuSoftmaxLoss.Rows(z_CV, y_M.narrow(0, start, count), losses_M.narrow(0, start, count), wanted, options, ignore);
             dx?.narrow(0, start, count).addmm_(z_CV, weight, 0, 1);
             dw?.add_(mm(z_CV.t(), x_CD));
         }
@@ -177,7 +185,7 @@ public static class LinearCrossEntropy
             (Tensor x, Tensor weight, Tensor targets) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);
             Tensor? dx = x.requires_grad ? empty_like(x) : null;
             Tensor? dw = weight.requires_grad ? zeros(weight.shape, ScalarType.Float32, weight.device) : null;
-            Tensor sum = Sweep(x, weight, targets, (int)vars[3], (SoftmaxLossOptions)vars[4], dx, dw);
+            Tensor sum = Sweep(x, weight, targets, (int)vars[3], (SoftmaxLossOptions)vars[4], (int)vars[5], dx, dw);
             List<Tensor> saved = [];
             if (dx is not null)
             {
@@ -206,7 +214,7 @@ public static class LinearCrossEntropy
             }
 
             gradient.Dispose();
-            return [dx!, dw!, null!, null!, null!];
+            return [dx!, dw!, null!, null!, null!, null!];
         }
     }
 }

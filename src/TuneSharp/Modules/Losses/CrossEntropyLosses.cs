@@ -44,12 +44,25 @@ public sealed class LinearCrossEntropyLoss : ILoss
     /// <inheritdoc/>
     public int IgnoreIndex { get; }
 
+    /// <summary>Ignored positions go through the head too: the work is the same whatever the labels, and nothing waits for their number.</summary>
+    internal bool FixedShape { get; set; }
+
+    /// <summary>Whether <see cref="FixedShape"/> can be: a plain head on a GPU.</summary>
+    internal static bool FitsFixedShape(TransformerDecoder model, Tensor hidden) =>
+        model.HasPlainHead && model.OutputWeight is not QuantizedParameter && LinearCrossEntropy.FitsIgnored(hidden, model.OutputWeight);
+
     /// <inheritdoc/>
     public Tensor Sum(TransformerDecoder model, Tensor hidden, Tensor labels)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor flat_ND = hidden.reshape(-1, hidden.shape[^1]);
         Tensor targets_N = labels.reshape(-1);
+        if (FixedShape && FitsFixedShape(model, flat_ND))
+        {
+            SoftmaxLossOptions fixedOptions = _options with { SoftCap = model.Shape.LogitSoftCap ?? 0 };
+            return LinearCrossEntropy.Sum(flat_ND, model.DenseOutputWeight, targets_N, _numOutputChunks, fixedOptions, IgnoreIndex).MoveToOuterDisposeScope();
+        }
+
         Tensor learned = targets_N.ne(IgnoreIndex).nonzero().squeeze(-1);
         if (learned.shape[0] == 0)
         {

@@ -43,6 +43,9 @@ internal sealed record StepBenchOptions
 
     public string Optimizer { get; init; } = "adamw";
 
+    /// <summary>Run forward and backward as a CUDA graph where that pays.</summary>
+    public bool Graphs { get; init; } = true;
+
     public double ClipGradNorm { get; init; } = 1;
 
     public int Seed { get; init; } = 42;
@@ -82,6 +85,9 @@ internal static class StepBench
         write(string.Create(CultureInfo.InvariantCulture,
             $"{options.Model} {options.Mode} {options.BatchSize}x{options.SeqLen} {options.Dtype} built in {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s"));
 
+        using StepGraph? graph = options.Graphs && positions is null && lengths is null && StepGraph.Fits(model, loss, tokens)
+            ? StepGraph.Record(model, loss, trained, tokens, labels)
+            : null;
         List<double[]> times = [];
         List<double> walls = [];
         double lastLoss = 0;
@@ -89,7 +95,7 @@ internal static class StepBench
         {
             Wait(device);
             long begin = Stopwatch.GetTimestamp();
-            (double[] phases, lastLoss) = Step(model, loss, optimizer, trained, tokens, labels, positions, lengths, options.ClipGradNorm, gpu);
+            (double[] phases, lastLoss) = Step(model, loss, optimizer, trained, tokens, labels, positions, lengths, options.ClipGradNorm, gpu, graph);
             Wait(device);
             double wall = Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
             if (i == 0)
@@ -104,7 +110,7 @@ internal static class StepBench
             }
         }
 
-        Report(options, model, times, walls, lastLoss, before, device, write);
+        Report(options, model, times, walls, lastLoss, before, device, graph is not null, write);
     }
 
     private static TransformerDecoder Build(StepBenchOptions options, LoraConfig? lora, Device device)
@@ -159,19 +165,29 @@ internal static class StepBench
 
     private static (double[] Milliseconds, double Loss) Step(
         TransformerDecoder model, ILoss loss, Optimizer optimizer, NamedParameter[] trained, Tensor tokens, Tensor labels, Tensor? positions,
-        IReadOnlyList<int[]>? lengths, double clip, bool gpu)
+        IReadOnlyList<int[]>? lengths, double clip, bool gpu, StepGraph? graph)
     {
         using DisposeScope scope = NewDisposeScope();
         using Marks marks = new(gpu);
-        Tensor hidden = model.Hidden(tokens, positions, null, lengths);
+        Tensor sum;
+        if (graph is not null)
+        {
+            sum = graph.Replay(tokens, labels);
+            marks.Add();
+            marks.Add();
+        }
+        else
+        {
+            Tensor hidden = model.Hidden(tokens, positions, null, lengths);
+            marks.Add();
+            sum = loss.Sum(model, hidden, labels);
+            marks.Add();
+            sum.backward();
+            ActivationCheckpoint.ThrowIfFailed();
+        }
+
         marks.Add();
-        Tensor sum = loss.Sum(model, hidden, labels);
-        marks.Add();
-        sum.backward();
-        ActivationCheckpoint.ThrowIfFailed();
-        marks.Add();
-        Gradients.Scale(trained, 1.0 / labels.numel());
-        double norm = Gradients.Clip(trained, clip);
+        double norm = Gradients.ScaleAndClip(trained, 1.0 / labels.numel(), clip) ?? 0;
         optimizer.Step();
         optimizer.ZeroGrad();
         marks.Add();
@@ -183,7 +199,7 @@ internal static class StepBench
 
     private static void Report(
         StepBenchOptions options, TransformerDecoder model, List<double[]> times, List<double> walls, double loss, long before, Device device,
-        Action<string> write)
+        bool graph, Action<string> write)
     {
         double step = Median(walls);
         long tokens = (long)options.BatchSize * options.SeqLen;
@@ -197,7 +213,7 @@ internal static class StepBench
         write(string.Create(CultureInfo.InvariantCulture,
             $"  {tokens / step * 1000:F0} tokens/s: {step:F2} ms a step (median of {walls.Count}; least {walls.Min():F2}, most {walls.Max():F2}), loss {loss:F4}{memory}"));
         write(string.Create(CultureInfo.InvariantCulture,
-            $"  forward {phases[0]:F2} ms, loss {phases[1]:F2} ms, backward {phases[2]:F2} ms, clip and optimizer {phases[3]:F2} ms"));
+            $"  forward {(graph ? "and backward as a graph " : "")}{phases[0]:F2} ms, loss {phases[1]:F2} ms, backward {phases[2]:F2} ms, clip and optimizer {phases[3]:F2} ms"));
         write(string.Create(CultureInfo.InvariantCulture,
             $"  {reached:F1} TFLOP/s of needed work, {reached / rate:P1} of the {rate:F0} that a plain product reaches"));
     }
