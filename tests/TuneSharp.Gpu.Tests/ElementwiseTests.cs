@@ -65,6 +65,36 @@ public sealed class ElementwiseTests : IDisposable
     }
 
     [Theory]
+    [InlineData(37, 64, 16, false)]
+    [InlineData(200, 352, 32, true)]
+    public void Gated_activation_with_adapters(int rows, int width, int rank, bool gelu)
+    {
+        using IDisposable off = no_grad();
+        Tensor New(params long[] shape) => Gpu.New(ScalarType.BFloat16, shape);
+        Tensor gate = New(rows, width), up = New(rows, width), d = New(rows, width);
+        Tensor lowGate = New(rows, rank), lowUp = New(rows, rank), back = New(rows, rank);
+        LinearPart Part(Tensor a, Tensor b, double scale) => new(b, null, a, b, scale);
+        LayerParts p = new()
+        {
+            AttentionNorm = null!, MlpNorm = null!, Q = null!, K = null!, V = null!, Output = null!, HeadDim = 8, Scale = 1, Gelu = gelu,
+            Gate = Part(New(rank, 8), New(width, rank), 0.5), Up = Part(New(rank, 8), New(width, rank), 0.25), Down = Part(New(rank, width), New(8, rank), 2),
+        };
+        Assert.True(GpuSwiGluLow.Fits(p.Gate, p.Up, p.Down));
+        Tensor Sum(Tensor y, Tensor low, Tensor b, double scale) => Gpu.Exact(y).detach() + (scale * mm(Gpu.Exact(low), Gpu.Exact(b).t()));
+        Tensor g = Sum(gate, lowGate, p.Gate.B!, 0.5), u = Sum(up, lowUp, p.Up.B!, 0.25), dy = Sum(d, back, p.Down.A!.t(), 2);
+        Tensor t = (Math.Sqrt(2 / Math.PI) * (g + (0.044715 * g.pow(3)))).tanh();
+        Tensor act = gelu ? 0.5 * g * (1 + t) : g * g.sigmoid();
+        Tensor slope = gelu
+            ? (0.5 * (1 + t)) + (0.5 * g * (1 - t.square()) * Math.Sqrt(2 / Math.PI) * (1 + (3 * 0.044715 * g.square())))
+            : g.sigmoid() * (1 + (g * (1 - g.sigmoid())));
+        Gpu.Near(act * u, GpuSwiGluLow.Forward(gate, up, lowGate, lowUp, p, null), Gpu.Bf16, "result");
+        GpuSwiGluLow.Backward(gate, up, d, lowGate, lowUp, back, p);
+        Gpu.Near(dy * u * slope, gate, Gpu.Bf16, "gate's gradient");
+        Gpu.Near(dy * act, up, Gpu.Bf16, "up's gradient");
+        Gpu.Near(act * u, d, Gpu.Bf16, "result again");
+    }
+
+    [Theory]
     [InlineData(ScalarType.BFloat16, 128, 32, 8)]
     [InlineData(ScalarType.Float32, 64, 5, 1)]
     [InlineData(ScalarType.BFloat16, 8, 3, 3)]

@@ -32,6 +32,9 @@ public sealed class LayerTests : IDisposable
 
     [Theory]
     [InlineData("all", false, false)]
+    [InlineData("folded", false, false)]
+    [InlineData("folded", true, true)]
+    [InlineData("folded 32", true, false)]
     [InlineData("all", true, false)]
     [InlineData("all", true, true)]
     [InlineData("two", false, true)]
@@ -76,7 +79,15 @@ public sealed class LayerTests : IDisposable
 
     private static void Check(string mode, bool checkpoint, bool packed, DecoderConfig shape)
     {
-        LoraConfig? lora = mode switch { "all" => All, "two" => Two, _ => null };
+        LoraConfig? lora = mode switch
+        {
+            "all" => All,
+            "two" => Two,
+            "folded" => All with { Rank = 16 }, // ranks and widths that the gated kernel takes
+            "folded 32" => All with { Rank = 32 },
+            _ => null,
+        };
+        shape = mode.StartsWith("folded", StringComparison.Ordinal) ? shape with { HiddenDim = 352 } : shape;
         IReadOnlyList<int[]>? lengths = packed ? Packed : null;
         (Tensor tokens, Tensor labels) = (Tokens(), Tokens());
         using TransformerDecoder model = New(lora, shape, ScalarType.BFloat16);

@@ -56,6 +56,9 @@ internal sealed class LayerActivations : IDisposable
     /// <summary>See <see cref="LowGate"/>.</summary>
     public Tensor? LowUp { get; private set; }
 
+    /// <summary>Gate and up are the base's products alone: the kernel that reads them adds the adapters'.</summary>
+    public bool Folded { get; private init; }
+
     /// <summary>[M, F].</summary>
     public Tensor Gate { get; private set; } = null!;
 
@@ -69,7 +72,7 @@ internal sealed class LayerActivations : IDisposable
     /// <param name="plan">What queries see.</param>
     public static LayerActivations Of(Tensor x_BTD, LayerParts p, Tensor? angles, AttentionPlan plan)
     {
-        LayerActivations a = new();
+        LayerActivations a = new() { Folded = GpuSwiGluLow.Fits(p.Gate, p.Up, p.Down) };
         using DisposeScope scope = NewDisposeScope();
         (long b, long t, long d) = (x_BTD.shape[0], x_BTD.shape[1], x_BTD.shape[2]);
         Tensor x = x_BTD.view(b * t, d);
@@ -104,8 +107,8 @@ internal sealed class LayerActivations : IDisposable
         a.MiddleNormed = a.Keep(GpuRmsNorm.AddForward(x, o, p.MlpNorm.Weight, p.MlpNorm.Eps, sum: o, p.MlpNorm.Offset));
         a.Middle = a.Keep(o);
         (a.LowGate, a.LowUp) = (a.KeepAny(Products.Low(a.MiddleNormed, p.Gate)), a.KeepAny(Products.Low(a.MiddleNormed, p.Up)));
-        a.Gate = a.Keep(Products.Forward(a.MiddleNormed, p.Gate, a.LowGate));
-        a.Up = a.Keep(Products.Forward(a.MiddleNormed, p.Up, a.LowUp));
+        a.Gate = a.Keep(Products.Forward(a.MiddleNormed, p.Gate, a.Folded ? null : a.LowGate));
+        a.Up = a.Keep(Products.Forward(a.MiddleNormed, p.Up, a.Folded ? null : a.LowUp));
         return a;
     }
 
@@ -116,8 +119,15 @@ internal sealed class LayerActivations : IDisposable
     public Tensor Result(LayerParts p, long[] shape, bool last)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor inner = GpuSwiGlu.Forward(Gate, Up, p.Gelu, into: last ? Gate : null);
+        Tensor? place = last ? Gate : null;
+        Tensor inner = Folded ? GpuSwiGluLow.Forward(Gate, Up, LowGate!, LowUp!, p, place) : GpuSwiGlu.Forward(Gate, Up, p.Gelu, place);
         Tensor? low = Products.Low(inner, p.Down);
+        if (last && p.Down.Bias is null)
+        {
+            Products.AddTo(Middle, inner, p.Down, low);
+            return Middle.view(shape).MoveToOuterDisposeScope();
+        }
+
         Tensor y = Products.Forward(inner, p.Down, low);
         y.add_(Middle);
         return y.view(shape).MoveToOuterDisposeScope();

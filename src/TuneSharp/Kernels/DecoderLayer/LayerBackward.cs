@@ -39,9 +39,17 @@ internal static class LayerBackward
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor? backDown = Products.Back(dy, p.Down);
-        Tensor dInner = Products.InputGradient(dy, p.Down, backDown);
+        Tensor dInner = Products.InputGradient(dy, p.Down, a.Folded ? null : backDown);
         (Tensor dGate, Tensor dUp) = (a.Gate, a.Up);
-        GpuSwiGlu.Backward(a.Gate, a.Up, dInner, dGate, dUp, p.Gelu, again: dInner);
+        if (a.Folded)
+        {
+            GpuSwiGluLow.Backward(a.Gate, a.Up, dInner, a.LowGate!, a.LowUp!, backDown!, p);
+        }
+        else
+        {
+            GpuSwiGlu.Backward(a.Gate, a.Up, dInner, dGate, dUp, p.Gelu, again: dInner);
+        }
+
         Tensor inner = dInner; // the kernel left the forward result there
         Tensor? lowDown = Products.Low(inner, p.Down);
         Products.ParameterGradients(dy, inner, p.Down, lowDown, backDown);

@@ -25,6 +25,18 @@ internal static class Products
         return y_MO.MoveToOuterDisposeScope();
     }
 
+    /// <summary>Adds x·Wᵀ + s·low·Bᵀ to a tensor; for a linear without a bias.</summary>
+    public static void AddTo(Tensor y_MO, Tensor x_MI, LinearPart p, Tensor? low_MR)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using Tensor w = p.Dense().alias();
+        y_MO.addmm_(x_MI, w.t(), 1, 1);
+        if (low_MR is not null)
+        {
+            y_MO.addmm_(low_MR, p.B!.t(), 1, (float)p.Scale);
+        }
+    }
+
     /// <summary>x·Aᵀ, or null without an adapter.</summary>
     public static Tensor? Low(Tensor x_MI, LinearPart p) => p.A is null ? null : mm(x_MI, p.A.t());
 
