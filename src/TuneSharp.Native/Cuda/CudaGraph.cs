@@ -5,7 +5,7 @@ namespace TuneSharp.Native;
 /// <summary>A sequence of kernels recorded once and launched as one: libtorch's own graph class with its private pool of memory.</summary>
 /// <remarks>
 /// Its methods are exported under their C++ names; <see cref="Available"/> says whether this libtorch has them. A C++ exception that leaves them
-/// would end the process: what is recorded must have run before, on <see cref="CudaSideStream"/>, and must not wait for the GPU.
+/// would end the process: what is recorded must have run before, on <see cref="CudaSideWork"/>, and must not wait for the GPU.
 /// </remarks>
 public sealed unsafe class CudaGraph : IDisposable
 {
@@ -84,14 +84,14 @@ public sealed unsafe class CudaGraph : IDisposable
 }
 
 /// <summary>A stream of its own that libtorch works on, on this thread, until it is disposed.</summary>
-public sealed unsafe class CudaSideStream : IDisposable
+public sealed unsafe class CudaSideWork : IDisposable
 {
     private static IntPtr _stream;
 
     private readonly IntPtr _guard;
 
     /// <summary>Switches to the side stream; it waits for what the current one has been given, and at the end the other way round.</summary>
-    public CudaSideStream()
+    public CudaSideWork()
     {
         if (_stream == IntPtr.Zero)
         {

@@ -15,7 +15,7 @@ internal sealed class GpuGraph : IDisposable
     /// <param name="run">What is recorded.</param>
     public void Record(Action warmUp, Action run)
     {
-        using CudaSideStream side = new();
+        using CudaSideWork side = new();
         warmUp();
         warmUp();
         _graph.Record(run);
