@@ -3,7 +3,7 @@ namespace TuneSharp.Kernels;
 /// <summary>Cross-entropy of rows of logits and, in their place, its gradient, on a GPU and without waiting for it.</summary>
 internal static class GpuSoftmaxLoss
 {
-    private const int Threads = 1024;
+    private const int Threads = 512; // two blocks on a multiprocessor: one reads while the other sums up
 
     /// <summary>No label: every target counts.</summary>
     public const int NoIgnored = int.MinValue;
