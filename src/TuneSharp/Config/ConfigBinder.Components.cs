@@ -119,7 +119,9 @@ internal sealed partial class ConfigBinder
 
     private bool BindFlattened(ComponentPlan plan, ConfigMember member, ConfigMapping mapping, string path, List<string> known)
     {
-        bool isGiven = RecordShape.Of(member.Type).Members.Any(m => mapping.Find(m.Key) is not null);
+        // An empty key that is empty by default is as good as absent: another record of this component may have written it (cache_dir).
+        bool isGiven = RecordShape.Of(member.Type).Members.Any(m => mapping.Find(m.Key) is { } entry
+            && (m.IsRequired || m.Default is not null || entry.Node is not ConfigScalar { Value: null, IsBroken: false }));
         if (!isGiven && !member.IsRequired && member.Default is null)
         {
             known.AddRange(RecordShape.Of(member.Type).Members.Select(m => m.Key));

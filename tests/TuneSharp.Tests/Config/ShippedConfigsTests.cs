@@ -68,8 +68,8 @@ public class ShippedConfigsTests
     [
         "torchtune.models.gemma.gemma_tokenizer", "torchtune.models.mistral.mistral_tokenizer", "torchtune.models.phi3.phi3_mini_tokenizer",
         "torchtune.models.phi4.phi4_tokenizer", "torchtune.models.qwen2.qwen2_tokenizer", "torchtune.models.qwen2_5.qwen2_5_tokenizer",
-        "torchtune.models.qwen3.qwen3_tokenizer", "torchtune.models.llama4", "torchtune.models.mixtral", "torchtune.models.qwen3_moe",
-        "torchtune.models.gpt_oss",
+        "torchtune.models.qwen3.qwen3_tokenizer", "torchtune.models.llama4", "tunesharp.models.mixtral", "tunesharp.models.qwen3_moe",
+        "tunesharp.models.gpt_oss",
     ];
 
     private static bool IsStillToCome(string component) =>
