@@ -1,48 +1,59 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace TuneSharp.Templates;
 
-/// <summary>A chat template: Jinja2 as transformers runs it, in a sandbox. Thread-safe.</summary>
+/// <summary>A text made by a template.</summary>
+/// <param name="Text">The text.</param>
+/// <param name="Generation">
+/// The stretches that the template marks as the model's own words (<c>{% generation %}</c>), in order: start, and one after the end, in code points.
+/// </param>
+public sealed record RenderedText(string Text, IReadOnlyList<(int Start, int End)> Generation);
+
+/// <summary>A Jinja2 template, as models carry them to write conversations.</summary>
 /// <remarks>
-/// The environment is transformers' ImmutableSandboxedEnvironment with <c>trim_blocks</c>, <c>lstrip_blocks</c>, loop controls and generation
-/// blocks. A template reaches nothing but the variables that it is given; output, steps and depth are bounded. References: jinja2 3.1,
-/// transformers 5 (utils/chat_template_utils.py).
+/// Renders what transformers renders: Jinja2 3.1 in its immutable sandbox, with trimmed blocks, loop controls, <c>generation</c> blocks,
+/// <c>tojson</c> without HTML escapes, <c>raise_exception</c> and <c>strftime_now</c>. A template comes from a stranger: it reaches its
+/// variables and nothing else, and its steps, its depth and the length of its text are bounded. Thread-safe.
 /// </remarks>
 public sealed class JinjaTemplate
 {
-    /// <summary>Seconds since 1970 that stand for now, so that outputs repeat.</summary>
+    /// <summary>The environment variable that stands for now, in seconds since 1970 (UTC), so that outputs repeat.</summary>
     public const string EpochVariable = "SOURCE_DATE_EPOCH";
 
-    private readonly IReadOnlyList<Node> _body;
+    private readonly ScopedBody _body;
     private readonly TimeProvider _clock;
 
-    private JinjaTemplate(IReadOnlyList<Node> body, bool marksGeneration, TimeProvider clock) =>
-        (_body, MarksGeneration, _clock) = (body, marksGeneration, clock);
-
-    /// <summary>True when the template marks the model's own words with <c>{% generation %}</c>.</summary>
-    public bool MarksGeneration { get; }
-
-    /// <summary>Reads a template.</summary>
-    /// <param name="text">The template.</param>
-    /// <param name="clock">What <c>strftime_now</c> reads where <see cref="EpochVariable"/> is not set; null for the system's.</param>
-    /// <exception cref="TemplateException">It is not valid; the message is Jinja2's.</exception>
-    public static JinjaTemplate Parse(string text, TimeProvider? clock = null)
+    private JinjaTemplate(ScopedBody body, TimeProvider clock)
     {
-        ArgumentNullException.ThrowIfNull(text);
-        return Guarded(() =>
-        {
-            (IReadOnlyList<Node> body, bool marks) = Parser.Parse(text);
-            return new JinjaTemplate(body, marks, clock ?? TimeProvider.System);
-        });
+        _body = body;
+        _clock = clock;
     }
 
-    /// <summary>Renders with variables from JSON objects.</summary>
-    /// <param name="variables">Objects; null is None, an absent key is undefined. Of one key, the last object's counts.</param>
-    /// <exception cref="TemplateException">The template raised an error.</exception>
+    /// <summary>Reads a template.</summary>
+    /// <param name="source">Its text.</param>
+    /// <param name="clock">
+    /// What <c>strftime_now</c> reads; the system's when null. The environment variable <c>SOURCE_DATE_EPOCH</c> (seconds since 1970, UTC) takes its place.
+    /// </param>
+    /// <exception cref="TemplateException">The template is malformed.</exception>
+    public static JinjaTemplate Parse(string source, TimeProvider? clock = null)
+    {
+        Budget.Begin();
+        ScopedBody body = new([], Parser.Parse(source));
+        ScopeAnalysis.Analyze(body);
+        return new JinjaTemplate(body, clock ?? TimeProvider.System)
+        {
+            MarksGeneration = System.Text.RegularExpressions.Regex.IsMatch(source, @"\{%[-+]?\s*generation\s*[-+]?%\}", default, TimeSpan.FromSeconds(1)),
+        };
+    }
+
+    /// <summary>True when the template marks the model's own words with <c>{% generation %}</c>.</summary>
+    public bool MarksGeneration { get; private init; }
+
+    /// <summary>Renders the template with the members of JSON objects as variables.</summary>
+    /// <param name="variables">Objects; null is none, an absent key is undefined. Of one key, the last object's value counts.</param>
+    /// <exception cref="TemplateException">The template fails, or gives up by itself.</exception>
     public RenderedText Render(params IReadOnlyList<JsonElement> variables)
     {
-        ArgumentNullException.ThrowIfNull(variables);
         Dictionary<string, object?> values = new(StringComparer.Ordinal);
         foreach (JsonProperty property in variables.SelectMany(v => v.EnumerateObject()))
         {
@@ -52,40 +63,27 @@ public sealed class JinjaTemplate
         return Render(values);
     }
 
-    /// <summary>Renders.</summary>
-    /// <param name="variables">By name: null, text, booleans, numbers, <see cref="JsonElement"/>s, and lists and dictionaries of these.</param>
-    /// <exception cref="TemplateException">The template raised an error.</exception>
+    /// <summary>Renders the template.</summary>
+    /// <param name="variables">
+    /// Its variables: null, booleans, numbers, strings, <see cref="JsonElement"/>s, and dictionaries and lists of them.
+    /// </param>
+    /// <exception cref="TemplateException">The template fails, or gives up by itself.</exception>
     public RenderedText Render(IReadOnlyDictionary<string, object?> variables)
     {
-        ArgumentNullException.ThrowIfNull(variables);
-        Dictionary<string, object?> values = variables.ToDictionary(v => v.Key, v => PyJson.FromObject(v.Value), StringComparer.Ordinal);
-        return Guarded(() =>
+        Budget.Begin();
+        Dictionary<string, object?> values = new(StringComparer.Ordinal);
+        foreach ((string name, object? value) in variables)
         {
-            (string text, IReadOnlyList<(int Start, int End)> generation) = new Interpreter(values, Now()).Render(_body);
-            return new RenderedText(text, generation);
-        });
+            values[name] = PyConvert.From(value);
+        }
+
+        Run run = new(values, Now);
+        _body.Execute(new Scope(run, null).Inner(_body));
+        return run.Result();
     }
 
     private DateTimeOffset Now() =>
-        long.TryParse(Environment.GetEnvironmentVariable(EpochVariable), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long seconds)
+        long.TryParse(Environment.GetEnvironmentVariable(EpochVariable), System.Globalization.CultureInfo.InvariantCulture, out long seconds)
             ? DateTimeOffset.FromUnixTimeSeconds(seconds)
             : _clock.GetLocalNow();
-
-    /// <summary>A template that nests too deeply ends with an error, not with the process.</summary>
-    private static T Guarded<T>(Func<T> work)
-    {
-        try
-        {
-            return work();
-        }
-        catch (InsufficientExecutionStackException)
-        {
-            throw new TemplateException("RecursionError", "maximum recursion depth exceeded");
-        }
-    }
 }
-
-/// <summary>What a template wrote.</summary>
-/// <param name="Text">The text.</param>
-/// <param name="Generation">Spans [start, end) of its generation blocks, in code points of the text.</param>
-public sealed record RenderedText(string Text, IReadOnlyList<(int Start, int End)> Generation);
