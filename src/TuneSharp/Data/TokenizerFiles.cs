@@ -32,6 +32,23 @@ internal static class TokenizerFiles
         }
     }
 
+    /// <summary>A tiktoken file with its pattern and special tokens; or whatever else the path holds.</summary>
+    public static ITokenizer LoadTiktoken(string path, string pattern, IReadOnlyDictionary<string, int> specialTokens)
+    {
+        try
+        {
+            string? file = !Directory.Exists(path) ? path
+                : new[] { "tokenizer.json", "tokenizer.model", "original/tokenizer.model" }.Select(n => Path.Combine(path, n)).FirstOrDefault(File.Exists);
+            return file is not null && file.EndsWith(".model", StringComparison.Ordinal) && File.Exists(file)
+                ? TiktokenFile.Load(file, pattern, specialTokens)
+                : TokenizerLoader.Load(path);
+        }
+        catch (Exception e) when (e is IOException or FormatException or UnauthorizedAccessException)
+        {
+            throw Explain(path, e);
+        }
+    }
+
     public static JsonElement ReadJson(string path)
     {
         try

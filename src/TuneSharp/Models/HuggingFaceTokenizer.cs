@@ -2,14 +2,15 @@ using TuneSharp.Config;
 using TuneSharp.Data;
 using TuneSharp.Hub;
 using TuneSharp.Models.Llama3;
+using TuneSharp.Templates;
 using TuneSharp.Tokenizers;
 
 namespace TuneSharp.Models;
 
 /// <summary>Any model's tokenizer, made of the files that Hugging Face's models carry.</summary>
 /// <remarks>
-/// A conversation is written, in this order of preference, by the model's chat template (as it is: with no BOS or EOS beyond those
-/// it writes), by the prompt template that the config names, as ChatML when the vocabulary has <c>&lt;|im_start|></c>, or as the
+/// A conversation is written, in this order of preference, by the prompt template that the config names, by the model's own chat template
+/// (as it is, in training as in generation: with no BOS or EOS beyond those it writes), as ChatML when the vocabulary has <c>&lt;|im_start|></c>, or as the
 /// messages alone with a line break between them. In the last three BOS comes first, and EOS follows each assistant's turn that
 /// does not end with one already.
 /// torchtune counterpart: <c>torchtune/modules/transforms/tokenizers/_hf_tokenizer.py</c>.
@@ -29,7 +30,7 @@ public sealed class HuggingFaceTokenizer : IModelTokenizer
     /// <param name="maxSeqLen">Longest sample in tokens; null for no limit.</param>
     /// <param name="promptTemplate">Text around the messages, or null.</param>
     /// <param name="truncation">Which end of a sample that is too long gives way.</param>
-    /// <param name="chatTemplate">The model's own template, or null. It wins over <paramref name="promptTemplate"/>.</param>
+    /// <param name="chatTemplate">The model's own template, or null. It writes what <paramref name="promptTemplate"/> gives, if that is given too.</param>
     public HuggingFaceTokenizer(
         ITokenizer tokenizer,
         SpecialTokenIds specials,
@@ -49,7 +50,7 @@ public sealed class HuggingFaceTokenizer : IModelTokenizer
         StopTokens = specials.Stop;
         _lineBreak = tokenizer.EncodeAsText("\n");
         _chatMl = tokenizer.TokenToId("<|im_start|>") is not null;
-        if (_chatMl && _template is null)
+        if (_chatMl && _template is null && chatTemplate is null)
         {
             _template = PromptTemplates.ChatMLTemplate();
         }
@@ -94,7 +95,7 @@ public sealed class HuggingFaceTokenizer : IModelTokenizer
         List<bool> mask = [];
         if (_chatTemplate is not null)
         {
-            AddRendered(_chatTemplate, messages, inference, ids, mask);
+            AddRendered(_chatTemplate, _template?.Apply(messages) ?? messages, inference, ids, mask);
         }
         else
         {
@@ -106,52 +107,70 @@ public sealed class HuggingFaceTokenizer : IModelTokenizer
             Truncation.Apply<bool>([.. mask], MaxSeqLen, _truncation, last: null));
     }
 
-    /// <summary>
-    /// Renders the conversation as a whole and finds each turn in it by rendering the turns up to it: as far as both texts agree,
-    /// they are the same turns. What precedes an assistant's words belongs to the prompt and is masked like the turn before.
-    /// </summary>
+    /// <summary>Renders the conversation as a whole, encodes it as a whole, and learns the tokens of the stretches that are to be learned.</summary>
     private void AddRendered(IChatTemplate template, IReadOnlyList<Message> messages, bool inference, List<int> ids, List<bool> mask)
     {
-        if (inference)
+        try
         {
-            bool open = messages.Count > 0 && messages[^1] is { Role: Role.Assistant, Content: "" };
-            int[] prompt = _tokenizer.Encode(template.Render(open ? [.. messages.Take(messages.Count - 1)] : messages, addGenerationPrompt: true));
-            ids.AddRange(prompt);
-            mask.AddRange(Enumerable.Repeat(true, prompt.Length));
+            string text;
+            IReadOnlyList<(int Start, int End)> learned;
+            if (inference)
+            {
+                text = TemplateTurns.Prompt(template, messages);
+                learned = [];
+            }
+            else
+            {
+                (text, learned) = TemplateTurns.Learned(template, messages);
+            }
+
+            AddText(text, learned, ids, mask);
+        }
+        catch (TemplateException e)
+        {
+            throw new DatasetException($"The model's chat template cannot write the conversation: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Encodes a text; a token is learned when it overlaps a stretch that is.</summary>
+    private void AddText(string text, IReadOnlyList<(int Start, int End)> learned, List<int> ids, List<bool> mask)
+    {
+        if (_tokenizer is IOffsetTokenizer tokenizer && learned.Count > 0)
+        {
+            TokenEncoding encoding = tokenizer.EncodeFull(text);
+            ids.AddRange(encoding.Ids);
+            int next = 0;
+            foreach ((int start, int end) in encoding.Offsets)
+            {
+                while (next < learned.Count && learned[next].End <= start)
+                {
+                    next++;
+                }
+
+                mask.Add(next >= learned.Count || end <= learned[next].Start);
+            }
+
             return;
         }
 
-        string text = template.Render(messages, addGenerationPrompt: false);
+        // Without offsets, or with nothing to learn: stretch by stretch.
         int at = 0;
-        bool masked = true;
-        for (int i = 0; i < messages.Count; i++)
+        foreach ((int start, int end) in learned)
         {
-            if (messages[i].Role == Role.Assistant)
-            {
-                Message[] before = [.. messages.Take(i)];
-                AddText(text, ref at, CommonLength(text, template.Render(before, addGenerationPrompt: true)), masked, ids, mask);
-            }
-
-            masked = messages[i].Masked;
-            int end = i == messages.Count - 1
-                ? text.Length
-                : CommonLength(text, template.Render([.. messages.Take(i + 1)], addGenerationPrompt: false));
-            AddText(text, ref at, end, masked, ids, mask);
-        }
-    }
-
-    private void AddText(string text, ref int at, int end, bool masked, List<int> ids, List<bool> mask)
-    {
-        if (end > at)
-        {
-            int[] part = _tokenizer.Encode(text[at..end]);
-            ids.AddRange(part);
-            mask.AddRange(Enumerable.Repeat(masked, part.Length));
+            AddPart(TemplateTurns.Cut(text, at, start), masked: true, ids, mask);
+            AddPart(TemplateTurns.Cut(text, start, end), masked: false, ids, mask);
             at = end;
         }
+
+        AddPart(TemplateTurns.Cut(text, at, int.MaxValue), masked: true, ids, mask);
     }
 
-    private static int CommonLength(string a, string b) => a.AsSpan().CommonPrefixLength(b);
+    private void AddPart(string text, bool masked, List<int> ids, List<bool> mask)
+    {
+        int[] part = text.Length == 0 ? [] : _tokenizer.Encode(text);
+        ids.AddRange(part);
+        mask.AddRange(Enumerable.Repeat(masked, part.Length));
+    }
 
     private void AddTemplated(IReadOnlyList<Message> messages, bool inference, List<int> ids, List<bool> mask)
     {
@@ -205,12 +224,15 @@ public sealed class HuggingFaceTokenizer : IModelTokenizer
 /// <summary>What a config names to get the tokenizer of a model that has none of its own here.</summary>
 public static class HuggingFaceTokenizers
 {
-    /// <summary>The tokenizer of any Hugging Face model. A vocabulary with Llama 3's headers gives a <see cref="Llama3Tokenizer"/>.</summary>
+    /// <summary>
+    /// The tokenizer of any Hugging Face model, whose own chat template writes the conversations. Without one, a vocabulary with Llama 3's headers
+    /// gives a <see cref="Llama3Tokenizer"/>.
+    /// </summary>
     /// <param name="tokenizerJsonPath">The <c>tokenizer.json</c>; null when <paramref name="path"/> is given.</param>
     /// <param name="tokenizerConfigJsonPath">The <c>tokenizer_config.json</c>; the one beside the tokenizer when null.</param>
     /// <param name="generationConfigPath">The <c>generation_config.json</c>; the one beside the tokenizer when null.</param>
     /// <param name="maxSeqLen">Longest sample in tokens; null for no limit.</param>
-    /// <param name="promptTemplate">A template's name, a dictionary from role to [before, after], or null.</param>
+    /// <param name="promptTemplate">A template's name, a dictionary from role to [before, after]; null for the model's own chat template.</param>
     /// <param name="truncationType">Which end of a sample that is too long gives way.</param>
     /// <param name="path">A model's folder, in place of the three files.</param>
     [Component("torchtune.modules.transforms.tokenizers.HuggingFaceModelTokenizer")]
@@ -228,13 +250,30 @@ public static class HuggingFaceTokenizers
             "tokenizer: neither path (a model's folder) nor tokenizer_json_path is given. Set one of them.");
         ITokenizer tokenizer = TokenizerFiles.Load(file);
         IPromptTemplate? template = PromptTemplates.Parse(promptTemplate);
-        if (template is null && tokenizer.TokenToId("<|start_header_id|>") is not null && tokenizer.TokenToId("<|eot_id|>") is not null)
+        string folder = path is not null && Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(file))!;
+        IChatTemplate? chatTemplate = template is null ? FindChatTemplate(folder, tokenizerConfigJsonPath) : null;
+        if (template is null && chatTemplate is null
+            && tokenizer.TokenToId("<|start_header_id|>") is not null && tokenizer.TokenToId("<|eot_id|>") is not null)
         {
             return new Llama3Tokenizer(tokenizer, maxSeqLen, template, truncationType);
         }
 
-        string folder = path is not null && Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(file))!;
         SpecialTokenIds specials = SpecialTokenIds.Read(tokenizer, folder, tokenizerConfigJsonPath, generationConfigPath);
-        return new HuggingFaceTokenizer(tokenizer, specials, maxSeqLen, template, truncationType);
+        return new HuggingFaceTokenizer(tokenizer, specials, maxSeqLen, template, truncationType, chatTemplate);
+    }
+
+    private static ChatTemplate? FindChatTemplate(string folder, string? tokenizerConfig)
+    {
+        try
+        {
+            return ChatTemplate.Find(folder, tokenizerConfig);
+        }
+        catch (TemplateException e)
+        {
+            throw new ConfigException(
+                $"tokenizer: the chat template of {folder} cannot be read: {e.Message}{(e.Line is { } line ? $" (line {line.ToString(System.Globalization.CultureInfo.InvariantCulture)})" : "")} " +
+                "Mend it, or set tokenizer.prompt_template to write the conversations in its place.",
+                e);
+        }
     }
 }

@@ -47,6 +47,10 @@ public sealed class TokenizeSession
         }
     }
 
+    /// <summary>The answer to a line that cannot be served.</summary>
+    /// <param name="message">What went wrong.</param>
+    public static string Failed(string message) => Error(message);
+
     private string Answer(JsonElement request)
     {
         if (request.ValueKind != JsonValueKind.Object)
@@ -54,10 +58,11 @@ public sealed class TokenizeSession
             return Error($"A line is an object with text, ids or messages; this is {request.GetRawText()}.");
         }
 
-        if (request.TryGetProperty("messages", out _))
+        bool hasMessages = request.TryGetProperty("messages", out _);
+        if (hasMessages || (_render is not null && !request.TryGetProperty("text", out _) && !request.TryGetProperty("ids", out _)))
         {
             return _render is null
-                ? Error("This line has messages, and no chat template was given to write them with.")
+                ? Error("This line has messages, and there is no chat template to write them with. Name one with --chat-template, or the folder of a model that has one.")
                 : Write(json => json.WriteString("rendered", _render(request)));
         }
 

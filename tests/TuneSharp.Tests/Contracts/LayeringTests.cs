@@ -107,7 +107,7 @@ internal static class Planted
     [
         LibTorch.Loaded, ComponentRegistry.Names, new Func<string, TorchSharp.torch.Device>(TuneSharp.Backend.TorchBackend.ParseDevice),
         new Func<string, TuneSharp.Tokenizers.ITokenizer>(path => TuneSharp.Tokenizers.TokenizerLoader.Load(path)),
-        new TuneSharp.Checkpointing.CheckpointException(""), new TuneSharp.Hub.HubException(""), new TuneSharp.Templates.TemplateException(""), TuneSharp.Kernels.KernelChoice.Fused, TuneSharp.Modules.BuildScope.Current,
+        new TuneSharp.Checkpointing.CheckpointException(""), new TuneSharp.Hub.HubException(""), new TuneSharp.Templates.TemplateException("", ""), TuneSharp.Kernels.KernelChoice.Fused, TuneSharp.Modules.BuildScope.Current,
         typeof(TuneSharp.Data.Message), TuneSharp.Models.AutoModel.KnownTypes, TuneSharp.Training.RunConsole.Silent,
         new TuneSharp.Generation.GenerationOptions(), new Func<string, string, object>((a, b) => TuneSharp.Evaluation.Parity.Compare(a, b)),
         new Func<TuneSharp.Recipes.LoraFinetuneTrainer, object>(t => t.Train()),

@@ -11,6 +11,9 @@ public static class PromptTemplates
     /// <summary>The template that Llama 2's tokenizer uses unless told otherwise.</summary>
     internal const string Llama2ChatName = "torchtune.models.llama2.Llama2ChatTemplate";
 
+    /// <summary>The template that Mistral's tokenizer uses unless told otherwise.</summary>
+    internal const string MistralChatName = "torchtune.models.mistral.MistralChatTemplate";
+
     private static readonly Dictionary<string, Func<IPromptTemplate>> ByName = typeof(PromptTemplates)
         .GetMethods(BindingFlags.Public | BindingFlags.Static)
         .SelectMany(m => m.GetCustomAttributes<ComponentAttribute>().Select(a => (a.Name, Build: m.CreateDelegate<Func<IPromptTemplate>>())))
@@ -38,7 +41,7 @@ public static class PromptTemplates
     public static IPromptTemplate Llama2ChatTemplate() => new Llama2Chat();
 
     /// <summary>Mistral's chat format: <c>[INST] question [/INST] answer</c>, without a system prompt.</summary>
-    [Component("torchtune.models.mistral.MistralChatTemplate")]
+    [Component(MistralChatName)]
     public static IPromptTemplate MistralChatTemplate() => new MistralChat();
 
     /// <summary>Reads a config's <c>prompt_template</c>.</summary>
@@ -58,6 +61,9 @@ public static class PromptTemplates
         IEnumerable<KeyValuePair<string, object?>> pairs => FromPairs(pairs.Select(p => (p.Key, p.Value))),
         _ => throw new DatasetException("prompt_template must be a template's name or a dictionary from role to [before, after]."),
     };
+
+    /// <summary>True for <see cref="ChatMLTemplate"/>, which a tokenizer that writes ChatML itself refuses.</summary>
+    internal static bool IsChatMl(IPromptTemplate? template) => template is ChatMl;
 
     private static PromptTemplate FromPairs(IEnumerable<(string Role, object? Around)> pairs)
     {

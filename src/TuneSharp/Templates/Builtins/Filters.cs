@@ -24,7 +24,7 @@ internal static partial class Filters
         Alias("e", "escape");
         Add("filesizeformat", "do_filesizeformat", ["value", "binary?"], a => FileSize(a[0], Arguments.Flag(a[1])));
         Add("first", "sync_do_first", ["seq"], a => First(Operators.Iterate(a[0]), "No first item, sequence was empty."));
-        Add("float", "do_float", ["value", "default?"], a => Float(a[0]) ?? Or(a[1], 0.0));
+        Add("float", "do_float", ["value", "default?"], a => Float(a[0]) is { } number ? number : Or(a[1], 0.0));
         Add("forceescape", "do_forceescape", ["value"], a => Markup.Escape(Repr.Str(a[0])));
         All["format"] = Format;
         Add("groupby", "sync_do_groupby", ["value", "attribute", "default?", "case_sensitive?"], GroupBy);

@@ -40,7 +40,7 @@ internal static class Globals
     private static string Text(object? value) =>
         Operators.AsText(value) ?? throw TemplateException.Type($"strftime() argument 1 must be str, not {PyType.Name(value)}");
 
-    private static object Range(Arguments a)
+    private static PyRange Range(Arguments a)
     {
         if (a.HasNamed)
         {
@@ -184,7 +184,7 @@ internal static class Clock
                 '-' => part.TrimStart('0', ' ') is { Length: > 0 } t ? t : "0",
                 '_' => part.TrimStart('0').PadLeft(part.Length),
                 '^' => part.ToUpperInvariant(),
-                '#' => part == part.ToUpperInvariant() ? part.ToLowerInvariant() : part.ToUpperInvariant(),
+                '#' => part.Any(char.IsAsciiLetterLower) ? part.ToUpperInvariant() : part.ToLowerInvariant(),
                 _ => part,
             });
         }

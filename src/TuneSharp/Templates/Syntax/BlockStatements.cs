@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace TuneSharp.Templates;
 
 /// <summary>The parameters and the body of a macro or of a call block.</summary>

@@ -108,7 +108,7 @@ internal static partial class Operators
         return a.Sign * b.Sign < 0 ? -result : result;
     }
 
-    private static object Floats(string symbol, double a, double b)
+    private static double Floats(string symbol, double a, double b)
     {
         switch (symbol)
         {

@@ -71,7 +71,7 @@ internal static partial class StringMethods
         return at < 0 ? Math.Max(0, at + length) : at;
     }
 
-    private static object Affix(string s, Arguments a, string name)
+    private static bool Affix(string s, Arguments a, string name)
     {
         object?[] args = a.Bind(name, "prefix", "start?", "end?");
         (string part, _, bool valid) = Window(s, args[1], args[2]);
