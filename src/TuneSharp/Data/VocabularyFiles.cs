@@ -42,13 +42,22 @@ internal static class VocabularyFiles
         using MemoryStream stream = new();
         using (Utf8JsonWriter json = new(stream))
         {
-            Write(json, tokens, ReadMerges(merges), pattern, normalForm, specialTokens);
+            Write(json, tokens, ReadMerges(merges), pattern, normalForm);
         }
 
         try
         {
             using JsonDocument document = JsonDocument.Parse(stream.GetBuffer().AsMemory(0, (int)stream.Length));
-            return new TokenizerPipeline(TokenizerJson.Read(document.RootElement));
+            TokenizerParts parts = TokenizerJson.Read(document.RootElement);
+
+            // The ids of special tokens are given; a tokenizer.json would number them behind the vocabulary.
+            return new TokenizerPipeline(new TokenizerParts(parts.Model)
+            {
+                AddedTokens = [.. specialTokens.OrderBy(t => t.Value).Select(t => new AddedToken(t.Key) { Id = t.Value, Special = true })],
+                Normalizer = parts.Normalizer,
+                PreTokenizer = parts.PreTokenizer,
+                Decoder = parts.Decoder,
+            });
         }
         catch (FormatException e)
         {
@@ -85,25 +94,9 @@ internal static class VocabularyFiles
 
     /// <summary>The two files as the <c>tokenizer.json</c> that they are short for.</summary>
     private static void Write(
-        Utf8JsonWriter json, JsonElement vocab, List<string[]> merges, string pattern, bool normalForm, IReadOnlyDictionary<string, int> specialTokens)
+        Utf8JsonWriter json, JsonElement vocab, List<string[]> merges, string pattern, bool normalForm)
     {
         json.WriteStartObject();
-        json.WriteStartArray("added_tokens");
-        foreach ((string token, int id) in specialTokens.OrderBy(t => t.Value))
-        {
-            json.WriteStartObject();
-            json.WriteNumber("id", id);
-            json.WriteString("content", token);
-            json.WriteBoolean("special", true);
-            foreach (string flag in new[] { "normalized", "single_word", "lstrip", "rstrip" })
-            {
-                json.WriteBoolean(flag, false);
-            }
-
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
         json.WritePropertyName("normalizer");
         json.WriteRawValue(normalForm ? "{\"type\":\"NFC\"}" : "null");
         json.WritePropertyName("pre_tokenizer");

@@ -96,8 +96,9 @@ public class PlainTurnTokenizer : IModelTokenizer
                 ids.Add(_bos);
             }
 
-            ids.AddRange(EncodeMessage(message.Content.TrimEnd(' '), goesOn: !starts && !blankBefore));
-            blankBefore = message.Content.EndsWith(' ');
+            string content = message.ContentAndCalls();
+            ids.AddRange(EncodeMessage(content.TrimEnd(' '), goesOn: !starts && !blankBefore));
+            blankBefore = content.EndsWith(' ');
             starts = message.Role == Role.Assistant;
             if (starts && !open)
             {

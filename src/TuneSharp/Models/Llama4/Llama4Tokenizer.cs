@@ -106,7 +106,7 @@ public sealed class Llama4Tokenizer : IModelTokenizer
             turns.Add(message.Masked, _tokenizer.EncodeAsText(Turns.Name(message.Role)));
             turns.Add(message.Masked, _headerEnd);
             turns.Add(message.Masked, _blankLine);
-            turns.Add(message.Masked, _tokenizer.EncodeAsText(message.Content.Trim()));
+            turns.Add(message.Masked, _tokenizer.EncodeAsText(message.ContentAndCalls().Trim()));
             if (!inference || i < messages.Count - 1)
             {
                 turns.Add(message.Masked, message.Eot ? _eot : _eom);

@@ -128,7 +128,7 @@ public sealed class Phi3MiniTokenizer : IModelTokenizer
 
             turns.Add(message.Masked, Special($"<|{Turns.Name(message.Role)}|>"));
             turns.Add(message.Masked, _lineBreak);
-            turns.Add(message.Masked, _tokenizer.EncodeAsText(Anchor + message.Content.TrimEnd(' ')).AsSpan(_lineBreak.Length));
+            turns.Add(message.Masked, _tokenizer.EncodeAsText(Anchor + message.ContentAndCalls().TrimEnd(' ')).AsSpan(_lineBreak.Length));
             if (!open)
             {
                 turns.Add(message.Masked, _end);

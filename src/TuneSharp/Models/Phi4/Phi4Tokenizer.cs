@@ -75,7 +75,7 @@ public sealed class Phi4Tokenizer : IModelTokenizer
             turns.Add(message.Masked, _imStart);
             turns.Add(message.Masked, _tokenizer.EncodeAsText(Turns.Name(message.Role)));
             turns.Add(message.Masked, _imSep);
-            turns.Add(message.Masked, _tokenizer.EncodeAsText(message.Content.TrimEnd(' ')));
+            turns.Add(message.Masked, _tokenizer.EncodeAsText(message.ContentAndCalls().TrimEnd(' ')));
             if (message.Role != Role.Assistant)
             {
                 turns.Add(message.Masked, EosId);

@@ -100,7 +100,7 @@ public sealed class QwenTokenizer : IModelTokenizer
                 turns.Add(message.Masked, _lineBreak);
             }
 
-            turns.Add(message.Masked, Text(message.Content));
+            turns.Add(message.Masked, Text(message.ContentAndCalls()));
             if (call)
             {
                 turns.Add(message.Masked, _lineBreak);
@@ -129,7 +129,7 @@ public sealed class QwenTokenizer : IModelTokenizer
         Message message = messages[i];
         if (!_tools)
         {
-            turns.Add(message.Masked, Text(message.Content)); // Qwen 2 has no marks for it
+            turns.Add(message.Masked, Text(message.ContentAndCalls())); // Qwen 2 has no marks for it
             return;
         }
 
@@ -142,7 +142,7 @@ public sealed class QwenTokenizer : IModelTokenizer
         }
 
         turns.Add(message.Masked, _tokenizer.Encode(first ? "<tool_response>\n" : "\n<tool_response>\n"));
-        turns.Add(message.Masked, Text(message.Content));
+        turns.Add(message.Masked, Text(message.ContentAndCalls()));
         turns.Add(message.Masked, _tokenizer.Encode("\n</tool_response>"));
         if (last)
         {

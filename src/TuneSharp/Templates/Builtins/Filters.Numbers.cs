@@ -14,7 +14,7 @@ internal static partial class Filters
         _ => Operators.AsNumber(value) is { } number ? Operators.ToFloat(number) : null,
     };
 
-    private static object? Int(object? value, int numberBase)
+    private static BigInteger? Int(object? value, int numberBase)
     {
         if (Operators.AsText(value) is { } text)
         {

@@ -29,7 +29,7 @@ internal static partial class Filters
         All["format"] = Format;
         Add("groupby", "sync_do_groupby", ["value", "attribute", "default?", "case_sensitive?"], GroupBy);
         Add("indent", "do_indent", ["s", "width?", "first?", "blank?"], Indent);
-        Add("int", "do_int", ["value", "default?", "base?"], a => Int(a[0], Arguments.Int(a[2], 10)) ?? Or(a[1], BigInteger.Zero));
+        Add("int", "do_int", ["value", "default?", "base?"], a => Int(a[0], Arguments.Int(a[2], 10)) is { } whole ? whole : Or(a[1], BigInteger.Zero));
         Add("items", "do_items", ["value"], a => Generator(Items(a[0])));
         Add("join", "sync_do_join", ["value", "d?", "attribute?"], a => StringMethods.Join(
             Repr.Str(Or(a[1], "")),

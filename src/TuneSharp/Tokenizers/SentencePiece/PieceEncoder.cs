@@ -25,6 +25,9 @@ internal abstract class PieceEncoder
 
     protected SentencePieceProto Proto { get; }
 
+    /// <summary>Cuts a text where no piece reaches across.</summary>
+    internal WordScanner Words() => new BlankScanner(_normal);
+
     protected int Unknown { get; }
 
     internal static PieceEncoder Create(SentencePieceProto proto, ByteTrie? userDefined, int unknown) => proto.ModelType switch

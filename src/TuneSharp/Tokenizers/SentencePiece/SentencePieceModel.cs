@@ -17,6 +17,7 @@ public sealed class SentencePieceModel : IOffsetTokenizer
     private readonly string[] _texts;
     private readonly int[]? _byteIds;
     private readonly PieceEncoder _encoder;
+    private readonly SentencePieceWords? _words;
     private readonly int _unknown = -1;
 
     private SentencePieceModel(SentencePieceProto proto)
@@ -57,6 +58,10 @@ public sealed class SentencePieceModel : IOffsetTokenizer
         _normalizer = new(proto.Normalizer, proto.TreatWhitespaceAsSuffix, symbols);
         _denormalizer = proto.Denormalizer is { CharsMap.Length: > 0 } spec ? new(spec, false, null) : null;
         _encoder = PieceEncoder.Create(proto, symbols, _unknown);
+
+        // Merging is the same word by word. (Unigram adds its scores up over the whole text, and rounds on the way; unknown characters
+        // in a row become one piece, unless they are written as bytes.)
+        _words = _encoder is BpePieceEncoder bpe && _byteIds is not null ? new SentencePieceWords(bpe.Words()) : null;
         BosId = Control(proto.BosPiece);
         EosId = Control(proto.EosPiece);
         PadId = Control(proto.PadPiece);
@@ -93,6 +98,11 @@ public sealed class SentencePieceModel : IOffsetTokenizer
     public int[] Encode(string text, bool addSpecialTokens = false)
     {
         byte[] normalized = _normalizer.Apply(Encoding.UTF8.GetBytes(text), origin: null);
+        if (_words is not null)
+        {
+            return _words.Encode(normalized, addSpecialTokens ? BosId : null, Pieces);
+        }
+
         List<int> ids = [];
         if (addSpecialTokens && BosId is int bos)
         {
