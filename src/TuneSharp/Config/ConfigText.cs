@@ -77,7 +77,7 @@ internal static class ConfigText
     /// <param name="what">What it is not, continuing the path.</param>
     public static string UnknownKey(string path, string key, IEnumerable<string> known, string what)
     {
-        string[] names = [.. known.Where(k => k != ConfigMapping.ComponentKey).Order(StringComparer.Ordinal)];
+        string[] names = [.. known.Where(k => k != ConfigMapping.ComponentKey).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         string? near = NearestName.Find(key, names);
         string[] others = [.. names.Where(n => n != near)];
         string hint = near is null ? "" : $" Did you mean {near}?";

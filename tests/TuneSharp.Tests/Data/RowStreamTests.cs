@@ -142,7 +142,22 @@ public sealed class RowStreamTests : IDisposable
         Assert.Contains(message, Assert.Throws<DatasetException>(() => RowLoader.Stream(path).Read().Count()).Message);
     }
 
+    [Fact]
+    public void Gzip_files_one_after_another_are_one()
+    {
+        string path = Path.Combine(_folder.Path, "a.jsonl.gz");
+        foreach (string row in new[] { "{\"x\": 1}\n", "{\"x\": 2}\n" })
+        {
+            using FileStream file = new(path, FileMode.Append);
+            using GZipStream gzip = new(file, CompressionLevel.Fastest);
+            gzip.Write(Utf8(row));
+        }
+
+        Assert.Equal("1 2", string.Join(' ', RowLoader.Stream(path).Read().Select(r => r.Row.Text("x"))));
+    }
+
     [Theory]
+    [InlineData("a.jsonl.gz", "gzip")]
     [InlineData("a.csv.zst", "zstd")]
     public async Task A_file_that_was_cut_off_is_no_shorter_data_set(string name, string kind)
     {

@@ -1,5 +1,7 @@
 using System.IO.Compression;
+using ICSharpCode.SharpZipLib;
 using ICSharpCode.SharpZipLib.BZip2;
+using ICSharpCode.SharpZipLib.GZip;
 using Microsoft.Win32.SafeHandles;
 using ZstdSharp;
 
@@ -108,6 +110,8 @@ internal static class DataFile
     /// <summary>An unpacking stream whose complaints name the file.</summary>
     private sealed class UnpackedStream(Func<Stream> open, Stream packed, string path, string kind) : Stream
     {
+        private long _count; // bytes given out
+        private bool _isChecked;
         private Stream? _inner; // opened by the first read: some look at the file's head at once
 
         public override bool CanRead => true;
@@ -124,7 +128,7 @@ internal static class DataFile
             set => throw new NotSupportedException();
         }
 
-        public override int Read(byte[] buffer, int offset, int count) => Explained(() => (_inner ??= open()).Read(buffer, offset, count));
+        public override int Read(byte[] buffer, int offset, int count) => Explained(() => ReadCounted(buffer, offset, count));
 
         public override int Read(Span<byte> buffer)
         {
@@ -155,13 +159,54 @@ internal static class DataFile
             base.Dispose(disposing);
         }
 
+        /// <summary>.NET's gzip takes a file that was cut off for one that ends there. The last four bytes of a whole one tell its length.</summary>
+        private void RequireWhole()
+        {
+            using FileStream file = File.OpenRead(path);
+            byte[] tail = new byte[4];
+            file.Position = Math.Max(0, file.Length - tail.Length);
+            file.ReadExactly(tail);
+            if (_count % (1L << 32) == BitConverter.ToUInt32(tail))
+            {
+                return;
+            }
+
+            // Several gzip files one after another, or a cut one: read once more by a reader that knows the difference.
+            file.Position = 0;
+            using GZipInputStream strict = new(file);
+            byte[] buffer = new byte[1 << 16];
+            long count = 0;
+            for (int n; (n = strict.Read(buffer, 0, buffer.Length)) > 0;)
+            {
+                count += n;
+            }
+
+            if (count != _count)
+            {
+                throw new InvalidDataException("its end is missing");
+            }
+        }
+
+        private int ReadCounted(byte[] buffer, int offset, int count)
+        {
+            int n = (_inner ??= open()).Read(buffer, offset, count);
+            _count += n;
+            if (n == 0 && count > 0 && kind == "gzip" && !_isChecked)
+            {
+                _isChecked = true;
+                RequireWhole();
+            }
+
+            return n;
+        }
+
         private int Explained(Func<int> read)
         {
             try
             {
                 return read();
             }
-            catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ZstdException or BZip2Exception or IndexOutOfRangeException)
+            catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ZstdException or SharpZipBaseException or IndexOutOfRangeException)
             {
                 throw new DatasetException($"{path}: this is not a whole {kind} file ({e.Message.TrimEnd('.')}). Fetch it again.", e);
             }

@@ -38,9 +38,11 @@ internal sealed class JsonFile : RecordFile
                 : new DatasetException($"{Path}, line {line}: {problem}. {Forms}");
         }
 
+        string advice = problem.Contains("column", StringComparison.Ordinal) ? "Save the file as UTF-8, or remove the row."
+            : _isLines ? "Every line of a JSONL file is one JSON object." : Forms;
         return new DatasetException(string.Create(
             CultureInfo.InvariantCulture,
-            $"{Path}, line {line + atLine}, byte {at + 1}: {problem}. {(_isLines ? "Every line of a JSONL file is one JSON object." : Forms)}"));
+            $"{Path}, line {line + atLine}, byte {at + 1}: {problem}. {advice}"));
     }
 
     public override Row ToRow(ReadOnlySpan<byte> record, long line)
