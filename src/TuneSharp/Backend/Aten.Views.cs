@@ -14,4 +14,15 @@ public static partial class Aten
         AtenApi.Call("aten::view\0"u8, "dtype\0"u8, s);
         return Take(s[0]);
     }
+
+    /// <summary>Copies in place; between pinned memory and a GPU without the host waiting.</summary>
+    /// <param name="to">Written.</param>
+    /// <param name="from">Read; must stay until the stream is done with it.</param>
+    public static void CopyAsync(Tensor to, Tensor from)
+    {
+        // copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)
+        Span<ulong> s = [Handle(to), Handle(from), Bool(true)];
+        AtenApi.Call("aten::copy_\0"u8, Plain, s);
+        Take(s[0]).Dispose();
+    }
 }

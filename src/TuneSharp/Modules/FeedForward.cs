@@ -52,11 +52,16 @@ public sealed class FeedForward : Module<Tensor, Tensor>
 
     /// <summary>Applies the block.</summary>
     /// <param name="x">[B, T, D].</param>
-    public override Tensor forward(Tensor x)
+    public override Tensor forward(Tensor x) => Forward(x, ofValue: true);
+
+    /// <summary>Applies the block.</summary>
+    /// <param name="x">[B, T, D].</param>
+    /// <param name="ofValue">False when only gradients are wanted: the result's values are then undefined.</param>
+    internal Tensor Forward(Tensor x, bool ofValue)
     {
         using DisposeScope scope = NewDisposeScope();
         (Tensor gate, Tensor up) = (_w1.forward(x), _w3.forward(x));
         Tensor inner = _activation == GateActivation.Silu ? FusedSwiGlu.Apply(gate, up) : PlainFeedForward.Activate(_activation, gate) * up;
-        return _w2.forward(inner).MoveToOuterDisposeScope();
+        return (ofValue ? _w2.forward(inner) : _w2.ForwardForGradients(inner)).MoveToOuterDisposeScope();
     }
 }

@@ -76,6 +76,10 @@ public class Linear : Module<Tensor, Tensor>
     /// <summary>As the fused layer sees it; null where that cannot run it.</summary>
     internal virtual LinearPart? Part() => new(_weight, _bias, null, null, 0);
 
+    /// <summary>The layer's gradients without its result, where that saves the product: the weight must be frozen. The values are undefined then.</summary>
+    /// <param name="x">[..., in].</param>
+    internal virtual Tensor ForwardForGradients(Tensor x) => _weight.requires_grad || !x.requires_grad ? forward(x) : SkippedProduct.Apply(x, this);
+
     /// <summary>x·Wᵀ, without the bias.</summary>
     private protected Tensor Product(Tensor x) =>
         _weight is QuantizedParameter quantised ? QuantizedProduct.Apply(x, quantised) : functional.linear(x, _weight);

@@ -85,6 +85,9 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
         }
     }
 
+    /// <summary>Called in the backward pass when all weights of a layer have their gradients, with the layer's number.</summary>
+    internal Action<int>? LayerDone { get; set; }
+
     /// <summary>How evenly tokens spread over experts, for the router's auxiliary loss; null for a dense model.</summary>
     public Moe.RouterBalance? Balance { get; init; }
 
@@ -151,6 +154,14 @@ public sealed class TransformerDecoder : Module<Tensor, Tensor>
         {
             TransformerLayer layer = _layers[i];
             AttentionContext context = contexts.For(layer.Kind);
+            if (LayerDone is { } done && training)
+            {
+                int number = i;
+                Tensor marked = BackwardMark.Apply(h, () => done(number));
+                h.Dispose();
+                h = marked;
+            }
+
             bool isLast = i == _layers.Count - 1; // its input is wanted at once
             Tensor next = layer.Run(h, context, training && _activations.In(i) == RecomputedPart.Full, isLast ? null : _offload);
             h.Dispose(); // autograd keeps what it needs; without it this frees the layer's input at once

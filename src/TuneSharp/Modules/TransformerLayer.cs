@@ -127,6 +127,12 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
     private Tensor Feed(Tensor h)
     {
         using DisposeScope scope = NewDisposeScope();
+        if (ActivationCheckpoint.TakeSkip() && _mlp is FeedForward dense && !NormsAfterSum && _mlpScale is null && Dropout == 0)
+        {
+            // Run again for its gradients, the layer needs no result of its last product.
+            return (h + dense.Forward(Normed(_mlpNorm, h), ofValue: false)).MoveToOuterDisposeScope();
+        }
+
         Tensor y = NormsAfterSum
             ? Normed(_mlpNorm, h + Dropped(_mlp.forward(h)))
             : h + Normed(_mlpScale, Dropped(_mlp.forward(Normed(_mlpNorm, h))));

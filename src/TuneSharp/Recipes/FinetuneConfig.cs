@@ -160,6 +160,19 @@ public abstract record FinetuneConfig
             Add("enable_activation_offloading moves the inputs of layers that are computed again: set enable_activation_checkpointing=True too.");
         }
 
+        if (this is FullFinetuneConfig { OptimizerInBwd: true })
+        {
+            if (GradientAccumulationSteps > 1)
+            {
+                Add($"optimizer_in_bwd: a gradient is used up as soon as it is there, so gradient_accumulation_steps {GradientAccumulationSteps} cannot be. Set it to 1, or optimizer_in_bwd to False.");
+            }
+
+            if (ClipGradNorm is not null)
+            {
+                Add("optimizer_in_bwd: the norm of all gradients is never known, so clip_grad_norm cannot be. Remove it, or set optimizer_in_bwd to False.");
+            }
+        }
+
         if (problems.Count > 0)
         {
             throw new ConfigException(problems);
@@ -211,6 +224,10 @@ public sealed record LoraFinetuneConfig : FinetuneConfig
     /// <summary>Save adapters alone, without merged weights. Default: false, as in torchtune.</summary>
     public bool SaveAdapterWeightsOnly { get; init; }
 
+    /// <summary>LoRA+: B learns at so many times the rate of A (https://arxiv.org/abs/2402.12354; 16 is usual). Default: null, the same rate.</summary>
+    [Range(double.Epsilon, double.MaxValue)]
+    public double? LoraplusLrRatio { get; init; }
+
     /// <summary>
     /// Save the base as it is held, quantised, beside the adapters, instead of merged weights: a folder that loads by itself.
     /// Only with a quantised base. Default: false.
@@ -223,4 +240,7 @@ public sealed record FullFinetuneConfig : FinetuneConfig
 {
     /// <summary>Start from random weights instead of the checkpoint's: only its config and tokenizer are read. Default: false.</summary>
     public bool FromScratch { get; init; }
+
+    /// <summary>Take the step inside the backward pass, layer by layer, so that the gradients of one layer at a time are held. Default: false.</summary>
+    public bool OptimizerInBwd { get; init; }
 }

@@ -57,12 +57,16 @@ public static class FullFinetune
         using RunLog log = new(cfg, console, model, data, seed, step, lastStep);
         log.Sample("before training", tokenizer);
 
+        using StepInBackward? inBackward = cfg.OptimizerInBwd ? new(model, optimizer) : null; // leaves no gradients for what follows it
+
         // ---- 5. The loop ----
         model.train();
         foreach (IReadOnlyList<Batch> microBatches in data.Steps(step, lastStep, stop))
         {
             Seed.ForStep(seed, step);
-            StepSums sums = TrainStep.Backward(model, loss, microBatches);
+            StepSums sums = inBackward is null
+                ? TrainStep.Backward(model, loss, microBatches)
+                : inBackward.Run(loss, microBatches[0], mean => RunSetup.StopOnNaN(mean, null, step + 1, optimizer.Lr, checkpointer));
             double? gradNorm = Gradients.ScaleAndClip(trained, sums.GradientScale, cfg.ClipGradNorm);
             RunSetup.StopOnNaN(sums.MeanLoss, gradNorm, step + 1, optimizer.Lr, checkpointer);
             double lr = optimizer.Lr;

@@ -51,7 +51,10 @@ public static class LoraFinetune
         long lastStep = data.StepsPerEpoch * cfg.Epochs;
 
         // ---- 4. How we train ----
-        NamedParameter[] trained = [.. adapters.Select(a => new NamedParameter(a.Key, a.Value))];
+        NamedParameter[] trained = [.. adapters.Select(a => new NamedParameter(a.Key, a.Value)
+        {
+            LrScale = a.Key.EndsWith(".lora_b.weight", StringComparison.Ordinal) ? cfg.LoraplusLrRatio ?? 1 : 1,
+        })];
         using Optimizer optimizer = cfg.Optimizer.Build((object)trained);
         long firstStep = RunSetup.Restore(resume, optimizer);
         long step = firstStep;

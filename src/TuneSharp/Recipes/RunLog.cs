@@ -28,11 +28,6 @@ internal sealed class RunLog : IDisposable
             $"{all:N0} parameters, {trained:N0} trained ({100.0 * trained / all:0.##} %), {cfg.Dtype} on {model.Device}, seed {seed}."));
         console.Line(FormattableString.Invariant(
             $"{data.Size}; batch {cfg.BatchSize} x {cfg.GradientAccumulationSteps} accumulated = {data.StepsPerEpoch:N0} steps an epoch; steps {firstStep + 1:N0} to {lastStep:N0}."));
-        if (cfg.Optimizer.Name.EndsWith("8bit", StringComparison.Ordinal))
-        {
-            console.Warn($"{cfg.Optimizer.Name}: this version keeps optimizer state in the weights' own dtype, not in 8 bits: the same rule, more memory.");
-        }
-
         MetricsFile always = new(cfg.OutputDir);
         always.LogConfig(Config.ConfigLoader.ToYaml(cfg));
         _loggers = cfg.MetricLogger is { } chosen ? [always, chosen.Build(cfg.OutputDir, console)] : [always];

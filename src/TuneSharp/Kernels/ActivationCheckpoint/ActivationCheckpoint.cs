@@ -13,6 +13,9 @@ public static class ActivationCheckpoint
 {
     private static Exception? _failure;
 
+    [ThreadStatic]
+    private static bool _skip;
+
     /// <summary>Runs a block, keeping only its input.</summary>
     /// <param name="block">From the input to the output; frees its own temporaries. Its parameters get their gradients.</param>
     /// <param name="x">The input; need not require a gradient.</param>
@@ -42,6 +45,12 @@ public static class ActivationCheckpoint
         using Tensor recorded = empty(0, requires_grad: true);
         return Function.apply(new Call(block, shared, offload), recorded, x);
     }
+
+    /// <summary>
+    /// True once after a block began to run again: the values that it returns are not used then, only their gradients are. Whoever asks may
+    /// leave out the last product; a block within the block is asked anew.
+    /// </summary>
+    internal static bool TakeSkip() => (_skip, _skip = false).Item1;
 
     /// <summary>Throws what a block threw while it ran again in the last backward pass. Its gradients are zeros then.</summary>
     public static void ThrowIfFailed()
@@ -97,7 +106,16 @@ public static class ActivationCheckpoint
                 _cpuGenerator = [.. state.data<byte>()];
             }
 
-            return block(x, Shared);
+            bool outer = _skip;
+            _skip = false;
+            try
+            {
+                return block(x, Shared);
+            }
+            finally
+            {
+                _skip = outer;
+            }
         }
 
         public Tensor Again(Tensor x, IReadOnlyList<Tensor> kept)
@@ -110,12 +128,15 @@ public static class ActivationCheckpoint
             }
 
             set_rng_state(then);
+            bool outer = _skip;
+            _skip = true;
             try
             {
                 return block(x, kept);
             }
             finally
             {
+                _skip = outer;
                 set_rng_state(now);
             }
         }

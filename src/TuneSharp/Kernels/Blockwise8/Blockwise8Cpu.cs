@@ -15,7 +15,7 @@ internal static unsafe class Blockwise8Cpu
             Weight = Aten.DataPointer(step.Weight),
             Gradient = Aten.DataPointer(step.Gradient),
             Codes1 = Aten.DataPointer(step.Codes1),
-            Absmax1 = (float*)Aten.DataPointer(step.Absmax1),
+            Absmax1 = (float*)Aten.DataPointer(step.Absmax1!),
             Codes2 = step.Codes2 is null ? null : Aten.DataPointer(step.Codes2),
             Absmax2 = step.Absmax2 is null ? null : (float*)Aten.DataPointer(step.Absmax2),
             Beta1 = step.Beta1,

@@ -20,9 +20,9 @@ internal static class Blockwise8Plain
             Tensor g = gradient.narrow(0, start, count).to(ScalarType.Float32);
             Tensor finite = g.isfinite();
             Tensor w = p.to(ScalarType.Float32);
-            State first = new(codes1.narrow(0, start, count), s.Absmax1.narrow(0, start / Blockwise8Step.Block, blocks), CodeBook.Dynamic);
+            State first = new(codes1.narrow(0, start, count), s.Absmax1?.narrow(0, start / Blockwise8Step.Block, blocks), CodeBook.Dynamic);
             State? second = codes2 is null
-                ? null : new(codes2.narrow(0, start, count), s.Absmax2!.narrow(0, start / Blockwise8Step.Block, blocks), CodeBook.DynamicUnsigned);
+                ? null : new(codes2.narrow(0, start, count), s.Absmax2?.narrow(0, start / Blockwise8Step.Block, blocks), CodeBook.DynamicUnsigned);
             Tensor moved = Update(s, w, g, first, second, finite, p.dtype);
             p.copy_(where(finite, moved, w));
         }
@@ -64,10 +64,15 @@ internal static class Blockwise8Plain
     }
 
     /// <summary>A piece of a state.</summary>
-    private sealed record State(Tensor Codes, Tensor Absmax, CodeBook Book)
+    private sealed record State(Tensor Codes, Tensor? Absmax, CodeBook Book)
     {
         public Tensor Read()
         {
+            if (Absmax is null)
+            {
+                return Codes.clone();
+            }
+
             Tensor numbers = empty(Codes.shape, ScalarType.Float32, Codes.device);
             BlockwisePlain.Decode(Codes, Absmax, Book, Blockwise8Step.Block, numbers);
             return numbers;
@@ -75,6 +80,12 @@ internal static class Blockwise8Plain
 
         public void Write(Tensor numbers, bool signed)
         {
+            if (Absmax is null)
+            {
+                Codes.copy_(numbers);
+                return;
+            }
+
             BlockwisePlain.Encode(numbers, Book, Blockwise8Step.Block, Codes, Absmax);
             if (!signed)
             {

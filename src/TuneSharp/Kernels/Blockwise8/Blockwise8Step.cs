@@ -29,8 +29,8 @@ internal enum Rule8
 /// <param name="Rule">The rule.</param>
 /// <param name="Weight">fp32, bf16 or fp16; updated in place.</param>
 /// <param name="Gradient">Of the same dtype and layout.</param>
-/// <param name="Codes1">First state, uint8.</param>
-/// <param name="Absmax1">Its scales.</param>
+/// <param name="Codes1">First state: uint8, or fp32 for a state that is not coded.</param>
+/// <param name="Absmax1">Its scales; null for fp32.</param>
 /// <param name="Codes2">Second state, or null.</param>
 /// <param name="Absmax2">Its scales.</param>
 /// <param name="Beta1">First decay.</param>
@@ -40,22 +40,37 @@ internal enum Rule8
 /// <param name="Lr">Learning rate.</param>
 /// <param name="Count">Number of this step, from 1.</param>
 internal readonly record struct Blockwise8Step(
-    Rule8 Rule, Tensor Weight, Tensor Gradient, Tensor Codes1, Tensor Absmax1, Tensor? Codes2, Tensor? Absmax2,
+    Rule8 Rule, Tensor Weight, Tensor Gradient, Tensor Codes1, Tensor? Absmax1, Tensor? Codes2, Tensor? Absmax2,
     float Beta1, float Beta2, float Eps, float WeightDecay, float Lr, long Count)
 {
     /// <summary>Elements that share a scale.</summary>
     public const int Block = 256;
 
     /// <summary>√(1 − β₂^t), Adam's correction of the second mean.</summary>
-    public float Correction2 => (float)Math.Sqrt(1 - Math.Pow(Beta2, Count));
+    public float Correction2 => MathF.Sqrt(1 - FastPower(Beta2, Count));
 
     /// <summary>Adam's rate with both corrections in it.</summary>
-    public float StepSize => (float)(Lr * (double)Correction2 / (1 - Math.Pow(Beta1, Count)));
+    public float StepSize => Lr * Correction2 / (1 - FastPower(Beta1, Count));
+
+    /// <summary>
+    /// beta^count as a GPU's fast power computes it, 2^(count · lg2(beta)): its logarithm is off by up to 2⁻²² near 1, which the difference
+    /// from 1 shows. Known for Adam's usual second decay; for others the exact logarithm is taken.
+    /// </summary>
+    private static float FastPower(float beta, long count)
+    {
+        const float Usual = 0.999f;
+        const double ErrorOfUsual = 8.7e-8; // lg2.approx.ftz.f32(0.999) less the true logarithm, on an H100
+        return (float)Math.Pow(2, count * (Math.Log2(beta) + (beta == Usual ? ErrorOfUsual : 0)));
+    }
 
     /// <summary>Takes the step, by the fastest way there is.</summary>
     public void Run()
     {
-        if (KernelChoice.Fused && KernelChoice.FitsCpu(Weight) && Gradient.dtype == Weight.dtype)
+        if (Absmax1 is null)
+        {
+            Blockwise8Plain.Run(this);
+        }
+        else if (KernelChoice.Fused && KernelChoice.FitsCpu(Weight) && Gradient.dtype == Weight.dtype)
         {
             Blockwise8Cpu.Run(this);
         }

@@ -68,6 +68,18 @@ public class LoraLinear : Linear
     internal override LinearPart? Part() =>
         !AdaptersEnabled ? base.Part() : training && Dropout > 0 ? null : new LinearPart(Weight, Bias, LoraA, LoraB, Scale);
 
+    /// <inheritdoc/>
+    internal override Tensor ForwardForGradients(Tensor x)
+    {
+        if (!AdaptersEnabled || Weight.requires_grad || !x.requires_grad)
+        {
+            return forward(x);
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        return SkippedProduct.Apply(x, this).add_(Update(x)).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The weight with the update added, [out, in], computed in fp32 and returned in the base's dtype.</summary>
     public virtual Tensor MergedWeight()
     {
@@ -168,6 +180,9 @@ public sealed class DoraLinear : LoraLinear
         Tensor y = turn * Product(x).add_(Update(x));
         return (Bias is null ? y : y + Bias).MoveToOuterDisposeScope();
     }
+
+    /// <summary>The magnitude's gradient needs the result.</summary>
+    internal override Tensor ForwardForGradients(Tensor x) => forward(x);
 
     /// <inheritdoc/>
     public override Tensor MergedWeight()

@@ -63,7 +63,7 @@ internal static class MemoryPlan
             LargestQuantised = model.parameters().OfType<QuantizedParameter>().Select(p => p.numel()).DefaultIfEmpty().Max(),
             RankSum = Adapters.NamedLayers(model).Count * (model.Lora?.Rank ?? 0) / model.Shape.NumLayers,
             Activations = cfg.Activations(model.Shape.EmbedDim),
-            OptimizerInBackward = false,
+            OptimizerInBackward = cfg is FullFinetuneConfig { OptimizerInBwd: true },
             Accumulation = cfg.GradientAccumulationSteps,
             IsLora = lora,
             IsGpu = cfg.Device.StartsWith("cuda", StringComparison.Ordinal) || (cfg.Device == "auto" && cuda.is_available()),

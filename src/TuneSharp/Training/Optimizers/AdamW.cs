@@ -16,8 +16,6 @@ namespace TuneSharp.Training.Optimizers;
 /// <param name="differentiable">Must be false.</param>
 /// <param name="fused">Accepted; the step is always fused.</param>
 [Component("torch.optim.AdamW")]
-[Component("bitsandbytes.optim.PagedAdamW")] // torchtune's low-memory configs name these: the same rule, in less memory there
-[Component("bitsandbytes.optim.PagedAdamW8bit")]
 #pragma warning disable CS9113 // torch's choices of implementation: all give the same numbers, and we have one
 public sealed class AdamW(
     [Runtime] IReadOnlyList<NamedParameter> parameters, double lr = 1e-3, double[]? betas = null, double eps = 1e-8,

@@ -12,6 +12,7 @@ public abstract class Optimizer : IDisposable
 {
     private readonly Dictionary<string, Tensor?[]> _state = [];
     private readonly Tensor[] _weights;
+    private readonly double[] _lrScales;
     private readonly long[] _counts;
     private readonly Tensor?[] _countTensors;
     private readonly List<int> _active = [];
@@ -40,6 +41,7 @@ public abstract class Optimizer : IDisposable
         Parameters = parameters;
         Lr = lr;
         _weights = [.. parameters.Select(p => (Tensor)p.Value)];
+        _lrScales = [.. parameters.Select(p => p.LrScale).Distinct()];
         _counts = new long[_weights.Length];
         _countTensors = new Tensor?[_weights.Length];
     }
@@ -66,7 +68,28 @@ public abstract class Optimizer : IDisposable
     private protected virtual bool CountsSteps => true;
 
     /// <summary>Updates every weight that has a gradient.</summary>
-    public void Step()
+    public void Step() => Step(null);
+
+    /// <summary>Updates some weights, those of them that have a gradient: for a step that is taken while the backward pass still runs.</summary>
+    /// <param name="chosen">Indices into <see cref="Parameters"/>; null for all.</param>
+    public void Step(IReadOnlySet<int>? chosen)
+    {
+        double lr = Lr;
+        try
+        {
+            foreach (double scale in _lrScales)
+            {
+                Lr = lr * scale;
+                StepThose(chosen, scale);
+            }
+        }
+        finally
+        {
+            Lr = lr;
+        }
+    }
+
+    private void StepThose(IReadOnlySet<int>? chosen, double scale)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable frozen = no_grad();
@@ -75,7 +98,7 @@ public abstract class Optimizer : IDisposable
         _activeWeights.Clear();
         for (int i = 0; i < _weights.Length; i++)
         {
-            if (_weights[i].grad is not { } grad)
+            if (chosen?.Contains(i) == false || Parameters[i].LrScale != scale || _weights[i].grad is not { } grad)
             {
                 continue;
             }
@@ -104,6 +127,16 @@ public abstract class Optimizer : IDisposable
         foreach (Tensor weight in _weights)
         {
             weight.grad = null;
+        }
+    }
+
+    /// <summary>Drops the gradients of some weights.</summary>
+    /// <param name="chosen">Indices into <see cref="Parameters"/>.</param>
+    public void ZeroGrad(IReadOnlySet<int> chosen)
+    {
+        foreach (int i in chosen)
+        {
+            _weights[i].grad = null;
         }
     }
 
