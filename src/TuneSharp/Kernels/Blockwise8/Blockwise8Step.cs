@@ -47,21 +47,10 @@ internal readonly record struct Blockwise8Step(
     public const int Block = 256;
 
     /// <summary>√(1 − β₂^t), Adam's correction of the second mean.</summary>
-    public float Correction2 => MathF.Sqrt(1 - FastPower(Beta2, Count));
+    public float Correction2 => MathF.Sqrt(1 - FastPower.Of(Beta2, Count));
 
     /// <summary>Adam's rate with both corrections in it.</summary>
-    public float StepSize => Lr * Correction2 / (1 - FastPower(Beta1, Count));
-
-    /// <summary>
-    /// beta^count as a GPU's fast power computes it, 2^(count · lg2(beta)): its logarithm is off by up to 2⁻²² near 1, which the difference
-    /// from 1 shows. Known for Adam's usual second decay; for others the exact logarithm is taken.
-    /// </summary>
-    private static float FastPower(float beta, long count)
-    {
-        const float Usual = 0.999f;
-        const double ErrorOfUsual = 8.7e-8; // lg2.approx.ftz.f32(0.999) less the true logarithm, on an H100
-        return (float)Math.Pow(2, count * (Math.Log2(beta) + (beta == Usual ? ErrorOfUsual : 0)));
-    }
+    public float StepSize => Lr * Correction2 / (1 - FastPower.Of(Beta1, Count));
 
     /// <summary>Takes the step, by the fastest way there is.</summary>
     public void Run()

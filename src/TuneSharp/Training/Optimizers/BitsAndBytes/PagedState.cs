@@ -14,7 +14,7 @@ internal sealed class PagedState(Device device) : IDisposable
 
     private const int Places = 2;
 
-    private readonly SideStream _side = SideStream.For(device);
+    private readonly SideLine _side = SideLine.For(device);
     private readonly Tensor?[,] _places = new Tensor?[Places, 2];
     private readonly Tensor?[]?[] _filled = new Tensor?[]?[Places];
     private readonly nint[] _ready = new nint[Places];

@@ -4,7 +4,7 @@ namespace TuneSharp.Native;
 
 /// <summary>A CUDA stream beside the one that libtorch computes on, and the events that order the two.</summary>
 /// <remarks>Streams and events live as long as the process; events are used again in a ring that is far longer than what is under way.</remarks>
-public sealed unsafe class CudaSideStream
+public sealed unsafe class CudaSideLine
 {
     private const uint NonBlocking = 1; // cudaStreamNonBlocking
     private const uint WithoutTiming = 2; // cudaEventDisableTiming
@@ -15,7 +15,7 @@ public sealed unsafe class CudaSideStream
     private readonly nint[] _ring = new nint[RingLength];
     private int _next;
 
-    private CudaSideStream(int device)
+    private CudaSideLine(int device)
     {
         _device = device;
         nint stream;
@@ -26,7 +26,7 @@ public sealed unsafe class CudaSideStream
     /// <summary>Makes one.</summary>
     /// <param name="device">The GPU's number.</param>
     /// <exception cref="NativeException">CUDA is not there, or refused.</exception>
-    public static CudaSideStream Create(int device) => new(device);
+    public static CudaSideLine Create(int device) => new(device);
 
     /// <summary>Makes it libtorch's current stream on this thread until the result is disposed.</summary>
     public IDisposable Enter()

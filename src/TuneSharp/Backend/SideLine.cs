@@ -4,14 +4,14 @@ namespace TuneSharp.Backend;
 
 /// <summary>A second stream of a GPU, for copies that go on while the first computes. On a CPU everything is in order by itself: nothing happens then.</summary>
 /// <remarks>Not thread-safe. What runs inside <see cref="Enter"/> is ordered among itself; towards computing it is ordered only by the waits here.</remarks>
-internal sealed class SideStream
+internal sealed class SideLine
 {
-    private readonly CudaSideStream? _stream;
+    private readonly CudaSideLine? _stream;
 
-    private SideStream(CudaSideStream? stream) => _stream = stream;
+    private SideLine(CudaSideLine? stream) => _stream = stream;
 
     /// <summary>A side stream of a device.</summary>
-    public static SideStream For(Device device) => new(device.type == DeviceType.CUDA ? CudaSideStream.Create(Math.Max(0, device.index)) : null);
+    public static SideLine For(Device device) => new(device.type == DeviceType.CUDA ? CudaSideLine.Create(Math.Max(0, device.index)) : null);
 
     /// <summary>Runs what follows on the side stream, until the result is disposed.</summary>
     public IDisposable? Enter() => _stream?.Enter();
