@@ -52,12 +52,12 @@ public sealed class FeedForward : Module<Tensor, Tensor>
 
     /// <summary>Applies the block.</summary>
     /// <param name="x">[B, T, D].</param>
-    public override Tensor forward(Tensor x) => Forward(x, ofValue: true);
+    public override Tensor forward(Tensor x) => Compute(x, ofValue: true);
 
     /// <summary>Applies the block.</summary>
     /// <param name="x">[B, T, D].</param>
     /// <param name="ofValue">False when only gradients are wanted: the result's values are then undefined.</param>
-    internal Tensor Forward(Tensor x, bool ofValue)
+    internal Tensor Compute(Tensor x, bool ofValue)
     {
         using DisposeScope scope = NewDisposeScope();
         (Tensor gate, Tensor up) = (_w1.forward(x), _w3.forward(x));

@@ -130,7 +130,7 @@ public sealed class TransformerLayer : Module<Tensor, AttentionContext, Tensor>
         if (ActivationCheckpoint.TakeSkip() && _mlp is FeedForward dense && !NormsAfterSum && _mlpScale is null && Dropout == 0)
         {
             // Run again for its gradients, the layer needs no result of its last product.
-            return (h + dense.Forward(Normed(_mlpNorm, h), ofValue: false)).MoveToOuterDisposeScope();
+            return (h + dense.Compute(Normed(_mlpNorm, h), ofValue: false)).MoveToOuterDisposeScope();
         }
 
         Tensor y = NormsAfterSum

@@ -1,4 +1,3 @@
-using TuneSharp.Backend;
 using TuneSharp.Kernels;
 
 namespace TuneSharp.Training.Optimizers;
