@@ -79,7 +79,7 @@ public sealed class BlockwiseOptimizer : Optimizer
     private protected override long StateBytesOf(Tensor weight)
     {
         long states = HasTwo ? 2 : 1, count = weight.numel();
-        bool onDevice = _paged is null || !PagedState.IsWorthwhile(count);
+        bool onDevice = !_settings.IsPaged || weight.device_type == DeviceType.CPU || !PagedState.IsWorthwhile(count);
         long codes = IsLow(weight) ? count : count * sizeof(float);
         long scales = IsLow(weight) ? Quantization.Ceil(count, Blockwise8Step.Block) * sizeof(float) : 0;
         return states * ((onDevice ? codes : 0) + scales);
