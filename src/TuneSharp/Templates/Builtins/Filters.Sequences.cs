@@ -229,6 +229,8 @@ internal static partial class Filters
 /// <summary>Python's <c>sorted</c>: stable, and asking only whether a later item is less than an earlier one.</summary>
 internal static class Sorting
 {
+    private const int InsertionLength = 64;
+
     public static List<object?> Sort(List<object?> items, Func<object?, object?> key, bool reverse)
     {
         (object? Key, object? Item)[] keyed = [.. items.Select(i => (key(i), i))];
@@ -246,10 +248,37 @@ internal static class Sorting
         return [.. keyed.Select(k => k.Item)];
     }
 
+    /// <summary>As Python does with short lists, so that of several pairs that cannot be compared the same one is named.</summary>
+    private static void Insertion((object? Key, object? Item)[] items, int start, int end)
+    {
+        for (int i = start + 1; i < end; i++)
+        {
+            (object? Key, object? Item) moved = items[i];
+            int low = start;
+            int high = i;
+            if (!Operators.Ordered(moved.Key, items[i - 1].Key, "<"))
+            {
+                continue; // in its place
+            }
+
+            high--;
+            while (low < high)
+            {
+                Budget.Step();
+                int middle = (low + high) / 2;
+                (low, high) = Operators.Ordered(moved.Key, items[middle].Key, "<") ? (low, middle) : (middle + 1, high);
+            }
+
+            Array.Copy(items, low, items, low + 1, i - low);
+            items[low] = moved;
+        }
+    }
+
     private static void MergeSort((object? Key, object? Item)[] items, (object? Key, object? Item)[] spare, int start, int end)
     {
-        if (end - start < 2)
+        if (end - start <= InsertionLength)
         {
+            Insertion(items, start, end);
             return;
         }
 

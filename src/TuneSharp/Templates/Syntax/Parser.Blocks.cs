@@ -94,7 +94,13 @@ internal sealed partial class Parser
         }
 
         Expect("rparen");
-        return ([.. parameters], [.. defaults]);
+        int caller = parameters.IndexOf("caller");
+        return caller < 0 || caller >= parameters.Count - defaults.Count
+            ? ((string[])[.. parameters], (Expression[])[.. defaults])
+            : throw new TemplateException(
+                "TemplateAssertionError",
+                "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.",
+                Current.Line);
     }
 
     private void CheckAssignable(string name)

@@ -50,7 +50,7 @@ internal sealed partial class Parser
     }
 
     private Expression ParseTuple(
-        bool simplified = false, bool withCondition = true, string? end = null, bool explicitParentheses = false, bool withNamespace = false)
+        bool simplified = false, bool withCondition = true, bool explicitParentheses = false, bool withNamespace = false)
     {
         Budget.CheckStack();
         List<Expression> items = [];
@@ -62,7 +62,7 @@ internal sealed partial class Parser
                 Expect("comma");
             }
 
-            if (Current.Type is "variable_end" or "block_end" or "rparen" || (end is not null && Current.Test(end)))
+            if (Current.Type is "variable_end" or "block_end" or "rparen")
             {
                 break;
             }

@@ -178,9 +178,9 @@ internal sealed partial class Parser
     private ForNode ParseFor()
     {
         int line = Next().Line;
-        Expression target = ParseTarget(end: "name:in");
+        Expression target = ParseTarget();
         Expect("name:in");
-        Expression items = ParseTuple(withCondition: false, end: "name:recursive");
+        Expression items = ParseTuple(withCondition: false);
         Expression? filter = SkipName("if") ? ParseExpression() : null;
         bool recursive = SkipName("recursive");
         bool soft = _soft;
@@ -219,10 +219,10 @@ internal sealed partial class Parser
         }
     }
 
-    private Expression ParseTarget(string? end = null, bool withNamespace = false)
+    private Expression ParseTarget(bool withNamespace = false)
     {
         int line = Current.Line;
-        Expression target = ParseTuple(simplified: true, end: end, withNamespace: withNamespace);
+        Expression target = ParseTuple(simplified: true, withNamespace: withNamespace);
         Check(target);
         return target;
 

@@ -139,7 +139,8 @@ internal static partial class StringMethods
         }
 
         int first = CodePoints.Width(s, 0);
-        string upper = CodePoints.Upper(s[..first]);
+        int digraph = "ǆǉǌǳǄǇǊǱǅǈǋǲ".IndexOf(s[0], StringComparison.Ordinal);
+        string upper = digraph >= 0 ? "ǅǈǋǲ"[digraph % 4].ToString() : CodePoints.Upper(s[..first]);
         return (upper.Length > first ? upper[..1] + CodePoints.Lower(upper[1..]) : upper) + CodePoints.Lower(s[first..]);
     }
 

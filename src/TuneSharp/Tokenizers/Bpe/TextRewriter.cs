@@ -2,15 +2,15 @@ using System.Text;
 
 namespace TuneSharp.Tokenizers;
 
-/// <summary>The few normalizers that the fast way knows: none, NFC, and blanks to U+2581 with or without one in front.</summary>
+/// <summary>The few normalizers that the fast way knows: none, Unicode's normal forms, and blanks to U+2581 with or without one in front.</summary>
 internal sealed class TextRewriter
 {
-    private readonly bool _nfc;
+    private readonly UnicodeNormalizer? _form;
     private readonly bool _prepends;
 
-    private TextRewriter(bool nfc, bool marksBlanks, bool prepends)
+    private TextRewriter(UnicodeNormalizer? form, bool marksBlanks, bool prepends)
     {
-        _nfc = nfc;
+        _form = form;
         MarksBlanks = marksBlanks;
         _prepends = prepends;
     }
@@ -23,10 +23,10 @@ internal sealed class TextRewriter
         IReadOnlyList<Normalizer> parts = normalizer is NormalizerSequence sequence ? sequence.Parts : normalizer is null ? [] : [normalizer];
         return parts switch
         {
-            [] => new(false, false, false),
-            [UnicodeNormalizer { IsNfc: true }] => new(true, false, false),
-            [ReplaceNormalizer { MarksBlanks: true }] => new(false, true, false),
-            [PrependNormalizer { Prefix: "▁" }, ReplaceNormalizer { MarksBlanks: true }] => new(false, true, true),
+            [] => new(null, false, false),
+            [UnicodeNormalizer form] => new(form, false, false),
+            [ReplaceNormalizer { MarksBlanks: true }] => new(null, true, false),
+            [PrependNormalizer { Prefix: "▁" }, ReplaceNormalizer { MarksBlanks: true }] => new(null, true, true),
             _ => null,
         };
     }
@@ -39,11 +39,16 @@ internal sealed class TextRewriter
             return text;
         }
 
-        return MarksBlanks ? Marked(text, state) : _nfc && MayChange(text) ? Composed(text) : text;
+        return MarksBlanks ? Marked(text, state) : _form is not null && MayChange(text, _form.IsNfc) ? _form.Formed(text) : text;
     }
 
-    private static bool MayChange(ReadOnlySpan<byte> text)
+    private static bool MayChange(ReadOnlySpan<byte> text, bool isNfc)
     {
+        if (!isNfc)
+        {
+            return !Ascii.IsValid(text);
+        }
+
         int at = 0;
         while (true)
         {
@@ -62,13 +67,6 @@ internal sealed class TextRewriter
 
             at += length;
         }
-    }
-
-    private static byte[] Composed(ReadOnlySpan<byte> text)
-    {
-        AlignedText aligned = new(Encoding.UTF8.GetString(text));
-        aligned.Rewrite(Normalization.Apply(aligned.CodePoints(), compatible: false, compose: true));
-        return aligned.Bytes.ToArray();
     }
 
     private ReadOnlySpan<byte> Marked(ReadOnlySpan<byte> text, FastBpe.State state)

@@ -27,6 +27,14 @@ internal sealed class UnicodeNormalizer(bool compatible, bool compose) : Normali
 {
     internal bool IsNfc { get; } = !compatible && compose;
 
+    /// <summary>A text that is not all ASCII, in this form.</summary>
+    internal byte[] Formed(ReadOnlySpan<byte> text)
+    {
+        AlignedText aligned = new(Encoding.UTF8.GetString(text));
+        aligned.Rewrite(Normalization.Apply(aligned.CodePoints(), compatible, compose));
+        return aligned.Bytes.ToArray();
+    }
+
     internal override void Apply(AlignedText text)
     {
         if (!Ascii.IsValid(text.Bytes))
