@@ -1,6 +1,5 @@
 using TorchSharp;
 using TuneSharp.Data;
-using TuneSharp.Kernels;
 using TuneSharp.Modules;
 using TuneSharp.Modules.Losses;
 using TuneSharp.Recipes;
