@@ -139,6 +139,16 @@ public static class Llama4Tokenizers
         string path, int? maxSeqLen = null, object? promptTemplate = null, TruncationType truncationType = TruncationType.Right) => new(
             TokenizerFiles.LoadTiktoken(path, TiktokenFile.O200kPattern, Specials()), maxSeqLen, PromptTemplates.Parse(promptTemplate), truncationType);
 
+    /// <summary>Llama 4's tokenizer under the name of torchtune's configs, whose transform reads pictures as well; here it is for text.</summary>
+    /// <param name="path">tiktoken's <c>tokenizer.model</c>, a <c>tokenizer.json</c>, or a model's folder.</param>
+    /// <param name="maxSeqLen">Longest sample in tokens; null for no limit.</param>
+    /// <param name="promptTemplate">A template's name, a dictionary from role to [before, after], or null.</param>
+    /// <param name="truncationType">Which end of a sample that is too long gives way.</param>
+    [Component("torchtune.models.llama4.llama4_transform")]
+    public static Llama4Tokenizer Llama4Transform(
+        string path, int? maxSeqLen = null, object? promptTemplate = null, TruncationType truncationType = TruncationType.Right) =>
+        Llama4Tokenizer(path, maxSeqLen, promptTemplate, truncationType);
+
     private static Dictionary<string, int> Specials()
     {
         Dictionary<string, int> tokens = new(StringComparer.Ordinal);
